@@ -1,0 +1,1 @@
+"""The command line: each verb a thin layer over a plain function."""

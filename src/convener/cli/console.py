@@ -1,0 +1,101 @@
+"""What the verbs show: progress bars on a terminal, plain lines elsewhere, tables, errors counted."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from convener.errors import DataError
+from convener.training.progress import Silence
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Rounds(Silence):
+    """Shows a training run: a bar for each stage on a terminal, a line for each round anywhere."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._task: int | None = None
+
+    def stage(self, name: str, steps: int) -> None:
+        """Begin a bar."""
+        if self._progress is not None:
+            self._close()
+            self._task = self._progress.add_task(name, total=steps)
+
+    def step(self) -> None:
+        """Move the bar."""
+        if self._progress is not None and self._task is not None:
+            self._progress.advance(self._progress.task_ids[-1])
+
+    def round(self, record: Mapping[str, object]) -> None:
+        """Print the figures of a round."""
+        figures = " ".join(f"{k}={_figure(v)}" for k, v in record.items() if k != "stage")
+        err.print(f"{record['stage']}: {figures}", markup=False)
+
+    def _close(self) -> None:
+        if self._progress is not None and self._progress.task_ids:
+            self._progress.remove_task(self._progress.task_ids[-1])
+
+
+@contextmanager
+def rounds() -> Iterator[Rounds]:
+    """A listener for a training run, its bars gone when it ends."""
+    if not err.is_terminal:
+        yield Rounds(None)
+        return
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+    ) as progress:
+        yield Rounds(progress)
+
+
+def _figure(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        return "/".join(map(str, value))
+    return "-" if value is None else str(value)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
+    """Print rows under their columns, the first to the left and the others to the right."""
+    grid = Table(title=title or None, title_justify="left")
+    for index, column in enumerate(columns):
+        grid.add_column(column, justify="left" if index == 0 else "right")
+    for row in rows:
+        grid.add_row(*("-" if cell is None else _cell(cell) for cell in row))
+    out.print(grid)
+
+
+def _cell(cell: object) -> str:
+    return f"{cell:.2f}" if isinstance(cell, float) else str(cell)
+
+
+class Skipped:
+    """Bad items that `--on-error skip` left out, counted, the first few listed."""
+
+    LISTED = 10
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, error: DataError) -> None:
+        """Note one bad item."""
+        self.count += 1
+        if self.count <= self.LISTED:
+            err.print(f"left out: {error}", markup=False)
+
+    def report(self) -> None:
+        """Say how many there were, if any."""
+        if self.count:
+            err.print(f"{self.count} bad items were left out")

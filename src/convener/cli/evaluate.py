@@ -1,0 +1,67 @@
+"""`convener evaluate`: a model against gold labels."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from convener.cli import options
+from convener.cli.console import err, out, table
+from convener.files import open_output
+
+if TYPE_CHECKING:
+    from convener.api import Evaluation
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="Folder of a model.")],
+    data: Annotated[str, typer.Argument(help="Gold-labelled JSONL or CoNLL file.")],
+    dictionary: Annotated[
+        str | None, typer.Option(help="Also give recall on names that it lists and does not.")
+    ] = None,
+    names_label: options.DictionaryLabel = None,
+    json_file: Annotated[
+        str | None, typer.Option("--json", help="Write all scores to this file.")
+    ] = None,
+    on_error: options.OnErrorOption = options.OnError.STOP,
+) -> None:
+    """Score a model on gold labels.
+
+    Example: `convener evaluate drug-ner test.jsonl --json scores.json`
+    """
+    from convener import api
+
+    names = (
+        options.gazetteer(dictionary, names_label, options.CaseOption.SMART) if dictionary else None
+    )
+    result = api.evaluate(model, options.documents(data, on_error), names)
+    show(result)
+    if json_file is not None:
+        with open_output(json_file) as stream:
+            json.dump(result.as_dict(), stream, indent=1)
+            stream.write("\n")
+
+
+def show(result: "Evaluation") -> None:
+    """Print scores as a table."""
+    scores = result.scores
+    rows = [
+        ("exact", scores.exact),
+        ("type-blind", scores.type_blind),
+        ("overlap", scores.overlap),
+        *scores.types.items(),
+    ]
+    table(
+        ["", "precision", "recall", "F1", "gold"],
+        [(name, 100 * s.precision, 100 * s.recall, 100 * s.f1, s.gold) for name, s in rows],
+    )
+    low, high = result.interval
+    out.print(f"F1 {100 * scores.exact.f1:.2f}, 95 % interval {100 * low:.2f} to {100 * high:.2f}")
+    out.print(f"macro F1 over types {100 * scores.macro_f1:.2f}")
+    for name, known in (("seen", scores.seen), ("unseen", scores.unseen)):
+        if known is not None and known.gold:
+            out.print(f"recall on {name} names {100 * known.recall:.2f} of {known.gold}")
+    if result.unknown_labels:
+        names = ", ".join(result.unknown_labels)
+        err.print(f"the model does not know these labels, counted as missed: {names}", markup=False)

@@ -1,0 +1,48 @@
+"""The `convener` command: its verbs, and what a user sees when something is wrong.
+
+A mistake that the user can mend is one line on standard error and exit code 2; Ctrl-C is 130.
+"""
+
+import os
+import sys
+
+import typer
+from safetensors import SafetensorError
+
+from convener.cli import demo, evaluate, info, label, predict, train
+from convener.errors import ConvenerError
+
+app = typer.Typer(
+    name="convener",
+    help="Named-entity recognition from raw text and a dictionary, without hand labels.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+for verb in (demo.demo, label.label, train.train, evaluate.evaluate, predict.predict, info.info):
+    app.command()(verb)
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except ConvenerError as error:
+        _leave(str(error), 2)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        _leave(f"{place}{error.strerror or error}", 2)
+    except SafetensorError as error:
+        _leave(f"a file of tensors could not be written or read: {error}", 2)
+    except KeyboardInterrupt:
+        _leave("stopped", 130)
+
+
+def _leave(message: str, code: int) -> None:
+    line = " ".join(message.split())
+    print(f"convener: {line}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,100 @@
+"""`convener train`: labelled documents, or raw text with a dictionary, become a model."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convener.cli import options
+from convener.cli.console import err, out, rounds
+from convener.cli.label import summary_lines
+from convener.dictionary import Labeller, Summary
+from convener.errors import ConfigError
+
+
+def train(
+    data: Annotated[
+        str, typer.Argument(help="Labelled JSONL or CoNLL; any text with --dictionary.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the model.")],
+    dictionary: Annotated[
+        str | None, typer.Option(help="Label the data by these names first.")
+    ] = None,
+    names_label: options.DictionaryLabel = None,
+    case: options.DictionaryCase = options.CaseOption.SMART,
+    dev: Annotated[str | None, typer.Option(help="Gold-labelled file to choose by.")] = None,
+    experts: Annotated[int | None, typer.Option(help="How many experts; 1 is BOND.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="minilm, a local folder, or a hub id.")
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="The types, comma-separated; otherwise those of the data.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A run.json that a model was saved with.")
+    ] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="Any setting, such as bond.fair=false.")
+    ] = None,
+    resume: Annotated[bool, typer.Option(help="Take up a run that was stopped.")] = False,
+    on_error: options.OnErrorOption = options.OnError.STOP,
+) -> None:
+    """Train a panel of experts on distant labels.
+
+    Example: `convener train notes.txt --dictionary drugs.csv -o drug-ner`
+    """
+    from convener import api
+    from convener.recipes.run import RunConfig, override, parse_config
+
+    base = parse_config(_json_file(config)) if config is not None else RunConfig()
+    changes: dict[str, object] = {
+        "bond.experts": experts,
+        "seed": seed,
+        "tagger.encoder": encoder,
+        "labels": labels.split(",") if labels else None,
+    }
+    changes = {name: value for name, value in changes.items() if value is not None}
+    run = override(base, changes | dict(map(_setting, setting or [])))
+    documents = options.documents(data, on_error)
+    summary = Summary()
+    if dictionary is not None:
+        labeller = Labeller(options.gazetteer(dictionary, names_label, case))
+        documents = summary.watch(labeller.label(documents))
+    training = list(documents)
+    if dictionary is not None:
+        for line in summary_lines(summary):
+            err.print(line, markup=False)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    checkpoint = output.with_name(f"{output.name}.checkpoint")
+    with rounds() as listener:
+        model = api.train(
+            training,
+            dev=list(options.documents(dev, on_error)) if dev else None,
+            config=run,
+            listener=listener,
+            checkpoint=checkpoint,
+            resume=resume,
+        )
+    model.save_pretrained(output)
+    shutil.rmtree(checkpoint, ignore_errors=True)
+    out.print(f"saved {output}", markup=False)
+
+
+def _json_file(path: Path) -> object:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: expected a configuration in JSON ({error})") from None
+
+
+def _setting(text: str) -> tuple[str, object]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f"expected --set NAME=VALUE, got {text!r}")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value

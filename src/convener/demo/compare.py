@@ -1,0 +1,64 @@
+"""The dictionary, stage I, BOND and the panel on the same text: what each step brings.
+
+BOND is a panel of one; its state after stage I gives the second row. The panel of three is then
+trained in the same way. No gold label is read before the scores: the schedule is fixed.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from convener import api
+from convener.api import Evaluation, evaluation
+from convener.demo import DemoData
+from convener.dictionary.labeller import Labeller
+from convener.inference.recogniser import Recogniser
+from convener.models.expert import Expert
+from convener.panel.panel import Panel
+from convener.text.documents import Document
+from convener.training.progress import Listener, Record
+
+OnMethod = Callable[[str, Evaluation], None]
+
+
+@dataclass(slots=True)
+class AfterStageOne:
+    """Passes everything on to another listener and scores the experts when stage I is done."""
+
+    listener: Listener
+    score: Callable[[Panel], None]
+
+    def stage(self, name: str, steps: int) -> None:
+        """Pass on."""
+        self.listener.stage(name, steps)
+
+    def step(self) -> None:
+        """Pass on."""
+        self.listener.step()
+
+    def round(self, record: Record) -> None:
+        """Pass on."""
+        self.listener.round(record)
+
+    def stage_done(self, name: str, experts: Sequence[Expert]) -> None:
+        """Score the experts if this was the stage before self-training."""
+        self.listener.stage_done(name, experts)
+        if name == "experts":
+            self.score(Panel(experts))
+
+
+def compare(data: DemoData, listener: Listener, on_method: OnMethod, seed: int = 0) -> Recogniser:
+    """Score each method in turn, telling `on_method`, and return the panel."""
+    labeller = Labeller(data.gazetteer)
+    labels = data.gazetteer.labels
+
+    def tell(method: str, predicted: Sequence[Document]) -> None:
+        on_method(method, evaluation(data.test, predicted, labels, data.gazetteer))
+
+    tell("dictionary", list(labeller.label(data.test)))
+    training = list(labeller.label(data.texts))
+    after = AfterStageOne(listener, lambda panel: tell("stage1", panel.annotate(data.test)))
+    bond = api.train(training, experts=1, seed=seed, listener=after)
+    tell("bond", list(bond.annotate(data.test)))
+    panel = api.train(training, seed=seed, listener=listener)
+    tell("bond-moe", list(panel.annotate(data.test)))
+    return panel

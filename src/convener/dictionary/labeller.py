@@ -1,0 +1,100 @@
+"""The labeller turns raw text into distantly labelled documents, and counts what it did."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from convener.dictionary.gazetteer import Gazetteer
+from convener.text.documents import Document, Entity, Offsets, by_span
+from convener.text.tokens import SHAPES, shape
+
+SOURCE = "dictionary"
+
+_NAME_SHAPES = {SHAPES.index(name) for name in ("title", "upper", "mixed", "alnum")}
+_SENTENCE_ENDS = frozenset(".!?:;\"'“”‘’«»()[]*#-–—")
+
+
+@dataclass(frozen=True, slots=True)
+class Labeller:
+    """Labels documents by a gazetteer.
+
+    With `abstain`, capitalised words inside a sentence that no name covers are marked *unknown*:
+    they may be names that the dictionary lacks, so training should not take them for outside.
+    """
+
+    gazetteer: Gazetteer
+    abstain: bool = False
+
+    def __call__(self, document: Document) -> Document:
+        """The document with the dictionary's labels in place of any it had."""
+        entities = tuple(
+            Entity(match.start, match.end, entry.label, id=entry.id, source=SOURCE)
+            for match in self.gazetteer.matches(document.text)
+            for entry in {entry.label: entry for entry in reversed(match.entries)}.values()
+        )
+        labelled = replace(document, entities=entities, unknown=())
+        return replace(labelled, unknown=unmatched_names(labelled)) if self.abstain else labelled
+
+    def label(self, documents: Iterable[Document]) -> Iterator[Document]:
+        """Documents labelled one by one."""
+        return map(self, documents)
+
+
+def unmatched_names(document: Document) -> tuple[Offsets, ...]:
+    """Words that look like names, begin no sentence, and that no entity covers."""
+    covered = _covered(document)
+    found = []
+    previous = "."
+    for start, end in document.words():
+        word = document.text[start:end]
+        looks = shape(word) in _NAME_SHAPES and previous not in _SENTENCE_ENDS
+        if looks and start not in covered:
+            found.append((start, end))
+        previous = word
+    return tuple(found)
+
+
+def _covered(document: Document) -> set[int]:
+    return {
+        position for entity in document.entities for position in range(entity.start, entity.end)
+    }
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a labeller did to a corpus, counted as documents pass."""
+
+    documents: int = 0
+    documents_with_match: int = 0
+    words: int = 0
+    words_covered: int = 0
+    words_unknown: int = 0
+    types: Counter[str] = field(default_factory=Counter)
+    ambiguous: Counter[str] = field(default_factory=Counter)
+
+    def watch(self, documents: Iterable[Document]) -> Iterator[Document]:
+        """Pass documents on and count them."""
+        for document in documents:
+            self.add(document)
+            yield document
+
+    def add(self, document: Document) -> None:
+        """Count one document; an ambiguous match counts once, as ambiguous."""
+        offsets = document.words()
+        covered = _covered(document)
+        self.documents += 1
+        self.documents_with_match += bool(document.entities)
+        self.words += len(offsets)
+        self.words_covered += sum(start in covered for start, _ in offsets)
+        self.words_unknown += len(document.unknown)
+        for _, entities in by_span(document.entities):
+            if len(entities) == 1:
+                self.types[entities[0].label] += 1
+            else:
+                labels = "/".join(entity.label for entity in entities)
+                self.ambiguous[f"{document.surface(entities[0])} ({labels})"] += 1
+
+    @property
+    def matches(self) -> int:
+        """Matches of all types, ambiguous ones included."""
+        return self.types.total() + self.ambiguous.total()

@@ -1,0 +1,66 @@
+"""Writing that leaves either the whole file or nothing, and fingerprints of what was written."""
+
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from convener.errors import DataError
+
+
+@contextmanager
+def open_output(path: str | Path) -> Iterator[IO[str]]:
+    """A UTF-8 text file that takes its place only when all of it is written; `-` is stdout.
+
+    Devices and pipes, which cannot be replaced, are written directly.
+    """
+    if str(path) == "-":
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    target = Path(path)
+    if target.exists() and not target.is_file():
+        if target.is_dir():
+            raise DataError(f"expected a file to write to, got the folder {target}")
+        with target.open("w", encoding="utf-8", newline="\n") as stream:
+            yield stream
+        return
+    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
+    try:
+        with partial.open("w", encoding="utf-8", newline="\n") as stream:
+            yield stream
+        partial.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def new_folder(path: str | Path) -> Iterator[Path]:
+    """A folder that takes its place, replacing an older one, only when its content is complete."""
+    target = Path(path)
+    if target.exists() and not target.is_dir():
+        raise DataError(f"expected a folder to write to, got the file {target}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
+    retired = target.with_name(f".{target.name}.retired-{os.getpid()}")
+    try:
+        partial.mkdir()
+        yield partial
+        if target.exists():
+            target.rename(retired)
+        partial.rename(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(retired, ignore_errors=True)
+
+
+def sha256(path: str | Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""Prediction: texts in, entities out, and models kept in folders."""

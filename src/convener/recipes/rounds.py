@@ -1,0 +1,205 @@
+"""Running a recipe: stages of rounds, dev selection, checkpoints that resume exactly.
+
+A recipe is a list of stages, a stage a number of rounds. Between rounds everything that matters
+is in the recipe's state, so that is where checkpoints are taken. With a dev set the best state so
+far is kept, a stage ends early when `patience` rounds in a row bring nothing better, and the next
+stage starts from the best.
+"""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from convener.errors import ConfigError
+from convener.models.expert import Expert
+from convener.training import checkpoints
+from convener.training.loop import Learner, under
+from convener.training.progress import Listener
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Rounds of one kind: `open` makes the learners, `round` runs round number r."""
+
+    name: str
+    rounds: int
+    steps: int
+    open: Callable[[], list[Learner]]
+    round: Callable[[int], Mapping[str, object]]
+
+
+@dataclass(slots=True)
+class Best:
+    """The best state so far: its dev F1 and the learned state of each expert."""
+
+    f1: float
+    experts: list[State]
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a run is: stage and round to come, rounds since the best, figures so far."""
+
+    stage: int = 0
+    round: int = 0
+    stale: int = 0
+    seconds: float = 0.0
+    history: list[dict[str, object]] = field(default_factory=list)
+
+
+class Recipe(ABC):
+    """Experts in training, what they share, and the stages they go through."""
+
+    experts: list[Expert]
+    learners: list[Learner]
+
+    @abstractmethod
+    def stages(self) -> list[Stage]:
+        """The stages in order."""
+
+    @abstractmethod
+    def shared_state(self) -> State:
+        """What the recipe keeps between rounds besides its learners."""
+
+    @abstractmethod
+    def load_shared_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take over what `shared_state` gave."""
+
+    def answering(self) -> list[Expert]:
+        """The experts as they would answer now: averages where learners keep one."""
+        return [learner.average or learner.expert for learner in self.learners]
+
+
+class Runner:
+    """Takes a recipe through its stages."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        *,
+        dev_f1: Callable[[Sequence[Expert]], float] | None,
+        patience: int,
+        listener: Listener,
+        checkpoint: Path | None,
+        fingerprint: str,
+        save_every: float = 30.0,
+    ) -> None:
+        self.recipe = recipe
+        self.dev_f1 = dev_f1
+        self.patience = patience
+        self.listener = listener
+        self.checkpoint = checkpoint
+        self.fingerprint = fingerprint
+        self.save_every = save_every
+        self.progress = Progress()
+        self.best: Best | None = None
+        self._saved_at = time.monotonic()
+
+    def run(self, resume: bool = False) -> list[dict[str, object]]:
+        """Run all stages, or what is left of them, and return the figures of every round.
+
+        Raises:
+            ConfigError: the checkpoint is of other data or settings.
+            DataError: there is no usable checkpoint to resume.
+        """
+        state = self._load() if resume else None
+        stages = self.recipe.stages()
+        for number in range(self.progress.stage, len(stages)):
+            stage = stages[number]
+            self.recipe.learners = stage.open()
+            if state is not None and self.progress.round:
+                for index, learner in enumerate(self.recipe.learners):
+                    learner.load_state(under(f"learner.{index}.", state))
+            state = None
+            self.listener.stage(stage.name, stage.steps)
+            for _ in range(sum(learner.steps for learner in self.recipe.learners)):
+                self.listener.step()
+            while self.progress.round < stage.rounds and not self._stale():
+                self._round(stage)
+            self._close(number)
+            self.listener.stage_done(stage.name, self.recipe.experts)
+        return self.progress.history
+
+    def _round(self, stage: Stage) -> None:
+        began = time.monotonic()
+        figures = dict(stage.round(self.progress.round))
+        if self.dev_f1 is not None:
+            f1 = self.dev_f1(self.recipe.answering())
+            figures["dev_f1"] = round(100 * f1, 2)
+            self._keep_best(f1)
+        self.progress.seconds += time.monotonic() - began
+        record = {"stage": stage.name, "round": self.progress.round + 1} | figures
+        record["seconds"] = round(self.progress.seconds, 1)
+        self.progress.history.append(record)
+        self.listener.round(record)
+        self.progress.round += 1
+        if time.monotonic() - self._saved_at >= self.save_every:
+            self._save()
+
+    def _keep_best(self, f1: float) -> None:
+        self.progress.stale += 1
+        if self.best is None or f1 > self.best.f1:
+            states = [expert.learned_state() for expert in self.recipe.answering()]
+            self.best = Best(f1, [{k: v.clone() for k, v in s.items()} for s in states])
+            self.progress.stale = 0
+
+    def _stale(self) -> bool:
+        return self.dev_f1 is not None and self.progress.stale >= self.patience
+
+    def _close(self, number: int) -> None:
+        self.recipe.experts = self.recipe.answering()
+        if self.best is not None:
+            for index, expert in enumerate(self.recipe.experts):
+                expert.load_learned_state(self.best.experts[index % len(self.best.experts)])
+        self.progress.stage, self.progress.round, self.progress.stale = number + 1, 0, 0
+        self.recipe.learners = []
+        self._save()
+
+    def _save(self) -> None:
+        if self.checkpoint is None:
+            return
+        tensors = {f"shared.{k}": v for k, v in self.recipe.shared_state().items()}
+        for index, learner in enumerate(self.recipe.learners):
+            tensors |= {f"learner.{index}.{k}": v for k, v in learner.state().items()}
+        for index, expert in enumerate(self.recipe.experts):
+            tensors |= {f"expert.{index}.{k}": v.clone() for k, v in expert.learned_state().items()}
+        for index, state in enumerate(self.best.experts if self.best else ()):
+            tensors |= {f"best.{index}.{k}": v for k, v in state.items()}
+        note = {
+            "fingerprint": self.fingerprint,
+            "experts": len(self.recipe.experts),
+            "best_f1": self.best.f1 if self.best else None,
+            "progress": {s: getattr(self.progress, s) for s in Progress.__slots__},
+        }
+        checkpoints.save(self.checkpoint, note, tensors)
+        self._saved_at = time.monotonic()
+
+    def _load(self) -> State:
+        if self.checkpoint is None:
+            raise ConfigError("resuming needs a checkpoint folder")
+        note, state = checkpoints.load(self.checkpoint)
+        if note["fingerprint"] != self.fingerprint:
+            raise ConfigError(
+                f"the checkpoint in {self.checkpoint} is of other data or settings: "
+                "start without --resume, or give those it was made with"
+            )
+        known: Any = note
+        self.progress = Progress(**known["progress"])
+        first = self.recipe.experts[0]
+        self.recipe.experts = [first, *(first.clone() for _ in range(known["experts"] - 1))]
+        for index, expert in enumerate(self.recipe.experts):
+            expert.load_learned_state(under(f"expert.{index}.", state))
+        self.recipe.load_shared_state(under("shared.", state))
+        if known["best_f1"] is not None:
+            count = len({k.split(".")[1] for k in state if k.startswith("best.")})
+            self.best = Best(
+                known["best_f1"], [under(f"best.{index}.", state) for index in range(count)]
+            )
+        return state

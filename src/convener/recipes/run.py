@@ -1,0 +1,131 @@
+"""One run from labelled documents to a panel, described by one typed configuration."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from accelerate import Accelerator
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from convener.errors import ConfigError
+from convener.evaluation.scores import score
+from convener.models.expert import Expert
+from convener.models.tagger import Tagger, TaggerConfig
+from convener.panel.panel import Panel
+from convener.recipes.bond import Bond, BondConfig
+from convener.recipes.rounds import Runner
+from convener.text.documents import Document, labels_of
+from convener.text.formats.jsonl import characters_line
+from convener.training.loop import OptimiserConfig
+from convener.training.progress import Listener, Silence
+
+
+class RunConfig(BaseModel):
+    """Everything that decides a run besides its data.
+
+    `labels` fixes the types; without it they are those of the training documents.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int = 0
+    labels: tuple[str, ...] | None = None
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    tagger: TaggerConfig = TaggerConfig()
+    optimiser: OptimiserConfig = OptimiserConfig()
+    bond: BondConfig = BondConfig()
+
+
+def override(config: RunConfig, changes: Mapping[str, object]) -> RunConfig:
+    """The configuration with settings replaced, each named by its path such as `bond.tau`.
+
+    Raises:
+        ConfigError: there is no such setting, or the value does not fit it.
+    """
+    content = config.model_dump()
+    for path, value in changes.items():
+        *parents, name = path.split(".")
+        section = content
+        for parent in parents:
+            section = section.get(parent, {})
+        if not isinstance(section, dict) or name not in section:
+            raise ConfigError(f"no setting {path!r}: expected one such as seed or bond.experts")
+        section[name] = value
+    return parse_config(content)
+
+
+def parse_config(content: object) -> RunConfig:
+    """A configuration from plain data.
+
+    Raises:
+        ConfigError: a setting is unknown or its value does not fit.
+    """
+    try:
+        return RunConfig.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the configuration"
+        raise ConfigError(f"{place}: {first['msg']}, got {first['input']!r}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A panel, the figures of every round, and the fingerprint of the training documents."""
+
+    panel: Panel
+    history: list[dict[str, object]]
+    data_sha256: str
+
+
+def train_panel(
+    documents: Sequence[Document],
+    config: RunConfig,
+    dev: Sequence[Document] | None = None,
+    listener: Listener | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+) -> Trained:
+    """Train a panel on distantly labelled documents.
+
+    `dev` holds gold labels and chooses among states of the run; nothing else reads them. With a
+    `checkpoint` folder the run can be stopped and, with `resume`, taken up again.
+
+    Raises:
+        ConfigError: settings that do not fit the data, or a checkpoint of another run.
+        DataError: documents that the expert can't learn from.
+    """
+    if not documents:
+        raise ConfigError("expected training documents, got none")
+    listener = listener or Silence()
+    labels = config.labels or labels_of(documents)
+    accelerator = Accelerator(mixed_precision=config.precision)
+    expert = Tagger.create(labels, config.tagger, config.seed)
+    recipe = Bond(
+        documents, expert, config.bond, config.optimiser, config.seed, accelerator, listener
+    )
+
+    def dev_f1(experts: Sequence[Expert]) -> float:
+        assert dev is not None
+        return score(dev, Panel(experts).annotate(dev)).exact.f1
+
+    data = fingerprint(documents)
+    runner = Runner(
+        recipe,
+        dev_f1=dev_f1 if dev else None,
+        patience=config.bond.patience,
+        listener=listener,
+        checkpoint=checkpoint,
+        fingerprint=f"{data} {fingerprint(dev or ())} {config.model_dump_json()}",
+    )
+    history = runner.run(resume)
+    return Trained(Panel(recipe.experts), history, data)
+
+
+def fingerprint(documents: Sequence[Document]) -> str:
+    """SHA-256 of documents with their labels."""
+    digest = hashlib.sha256()
+    for document in documents:
+        digest.update(characters_line(document).encode())
+    return digest.hexdigest()

@@ -1,0 +1,76 @@
+"""CoNLL columns: a word and its tag a line, a blank line after each sentence.
+
+Two to four columns parted by blanks or tabs: the word comes first, its tag last, what stands
+between is ignored. A `-DOCSTART-` line opens a new group. Tags may be IOB1, BIO or BIOES.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from convener.errors import DataError
+from convener.text.documents import Document, Entity
+from convener.text.formats.jsonl import word_span
+from convener.text.formats.lines import Line, OnError
+from convener.text.tags import spans_from_tags, split_tag, tags_from_spans
+
+
+def read(lines: Iterable[Line], on_error: OnError) -> Iterator[Document]:
+    """A document for each sentence; a sentence with a bad line is left out whole."""
+    sentence: list[tuple[str, str]] = []
+    group, groups, bad = None, 0, False
+    for line in lines:
+        columns = line.text.replace("\t", " ").split(" ")
+        columns = [column for column in columns if column]
+        if columns and columns[0] != "-DOCSTART-":
+            try:
+                sentence.append(_row(line, columns))
+            except DataError as error:
+                on_error(error)
+                bad = True
+            continue
+        if sentence and not bad:
+            yield _document(sentence, group)
+        sentence, bad = [], False
+        if columns:
+            groups += 1
+            group = f"d{groups:06d}"
+    if sentence and not bad:
+        yield _document(sentence, group)
+
+
+def _row(line: Line, columns: list[str]) -> tuple[str, str]:
+    if not 2 <= len(columns) <= 4:
+        raise line.error(f"expected 2 to 4 columns, word first and tag last, got {len(columns)}")
+    try:
+        split_tag(columns[-1])
+    except DataError as error:
+        raise line.error(str(error)) from None
+    return columns[0], columns[-1]
+
+
+def _document(sentence: list[tuple[str, str]], group: str | None) -> Document:
+    offsets, position = [], 0
+    for word, _ in sentence:
+        offsets.append((position, position + len(word)))
+        position += len(word) + 1
+    spans = spans_from_tags([tag for _, tag in sentence])
+    return Document(
+        text=" ".join(word for word, _ in sentence),
+        entities=tuple(
+            Entity(offsets[start][0], offsets[end - 1][1], label) for start, end, label in spans
+        ),
+        group=group,
+        tokens=tuple(offsets),
+    )
+
+
+def block(document: Document) -> str:
+    """A document as lines of word and BIO tag, with the blank line that ends it.
+
+    Raises:
+        DataError: entities overlap, or one begins or ends inside a word.
+    """
+    offsets = document.words()
+    spans = [(*word_span(document, e.span), e.label) for e in document.entities]
+    tags = tags_from_spans(len(offsets), spans)
+    rows = [f"{document.text[a:b]}\t{tag}\n" for (a, b), tag in zip(offsets, tags, strict=True)]
+    return "".join(rows) + "\n"

@@ -1,0 +1,192 @@
+"""JSON Lines, with offsets in characters or in words.
+
+Characters: `{"text": …, "entities": [{"start": 0, "end": 7, "label": "DRUG"}]}`, optionally with
+`score`, `id` and `source` on an entity. Words: `{"tokens": […], "spans": [[0, 1, "DRUG"]]}`; the
+text is the words joined by one space. Both may have `id`, `doc_id` (the group) and `unknown`
+(stretches left out of training). Several labels at the same place are an ambiguous label.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from convener.errors import DataError
+from convener.text.documents import Document, Entity
+from convener.text.formats.lines import Line, OnError
+
+
+class _Item(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    id: str | None = None
+    doc_id: str | None = None
+
+
+class _EntityItem(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    start: int
+    end: int
+    label: str
+    score: float | None = None
+    id: str | None = None
+    source: str | None = None
+
+
+class _CharacterItem(_Item):
+    text: str
+    entities: list[_EntityItem] = []
+    tokens: list[tuple[int, int]] | None = None
+    unknown: list[tuple[int, int]] = []
+
+
+class _TokenItem(_Item):
+    tokens: list[str] = Field(min_length=1)
+    spans: list[tuple[int, int, str]] = []
+    unknown: list[tuple[int, int]] = []
+
+
+T = TypeVar("T")
+_KEYS = TypeAdapter(dict[str, object])
+
+
+def kind(line: Line) -> Literal["jsonl", "tokens"]:
+    """Which of the two formats a first line is in: words have no `text`."""
+    keys = _parse(line, _KEYS.validate_json)
+    return "tokens" if "tokens" in keys and "text" not in keys else "jsonl"
+
+
+def read_characters(lines: Iterable[Line], on_error: OnError) -> Iterator[Document]:
+    """Documents of lines with offsets in characters."""
+    return _read(lines, on_error, _character_document)
+
+
+def read_tokens(lines: Iterable[Line], on_error: OnError) -> Iterator[Document]:
+    """Documents of lines with offsets in words."""
+    return _read(lines, on_error, _token_document)
+
+
+def _read(
+    lines: Iterable[Line], on_error: OnError, build: Callable[[str], Document]
+) -> Iterator[Document]:
+    for line in lines:
+        if not line.text.strip():
+            continue
+        try:
+            document = _parse(line, build)
+        except DataError as error:
+            on_error(error)
+        else:
+            yield document
+
+
+def _parse(line: Line, build: Callable[[str], T]) -> T:
+    try:
+        return build(line.text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        got = "" if first["type"] == "json_invalid" else f", got {_short(first['input'])}"
+        raise line.error(f"{place + ': ' if place else ''}{first['msg']}{got}") from None
+    except DataError as error:
+        raise line.error(str(error)) from None
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _character_document(line: str) -> Document:
+    item = _CharacterItem.model_validate_json(line)
+    entities = tuple(Entity(**dict(entity)) for entity in item.entities)
+    tokens = tuple(item.tokens) if item.tokens is not None else None
+    return Document(item.text, entities, item.id, item.doc_id, tokens, tuple(item.unknown))
+
+
+def _token_document(line: str) -> Document:
+    item = _TokenItem.model_validate_json(line)
+    offsets, position = [], 0
+    for token in item.tokens:
+        if not token:
+            raise DataError("expected non-empty tokens, got an empty string")
+        offsets.append((position, position + len(token)))
+        position += len(token) + 1
+
+    def characters(start: int, end: int, what: str) -> tuple[int, int]:
+        if not 0 <= start < end <= len(offsets):
+            raise DataError(
+                f"{what} [{start}, {end}] is outside its {len(offsets)} tokens: expected "
+                "0 <= start < end (offsets count tokens, end is exclusive)"
+            )
+        return offsets[start][0], offsets[end - 1][1]
+
+    return Document(
+        text=" ".join(item.tokens),
+        entities=tuple(
+            Entity(*characters(start, end, f"span {label!r}"), label)
+            for start, end, label in item.spans
+        ),
+        id=item.id,
+        group=item.doc_id,
+        tokens=tuple(offsets),
+        unknown=tuple(characters(*span, "unknown stretch") for span in item.unknown),
+    )
+
+
+def characters_line(document: Document) -> str:
+    """A document as a JSON line with offsets in characters; reading it back is the identity."""
+    entities = [
+        {
+            name: value
+            for name in ("start", "end", "label", "score", "id", "source")
+            if (value := getattr(entity, name)) is not None
+        }
+        for entity in document.entities
+    ]
+    item: dict[str, object] = _head(document) | {"text": document.text, "entities": entities}
+    if document.tokens is not None:
+        item["tokens"] = document.tokens
+    if document.unknown:
+        item["unknown"] = document.unknown
+    return _dump(item)
+
+
+def tokens_line(document: Document) -> str:
+    """A document as a JSON line with offsets in words.
+
+    Raises:
+        DataError: an entity begins or ends inside a word.
+    """
+    offsets = document.words()
+    item: dict[str, object] = _head(document) | {
+        "tokens": [document.text[start:end] for start, end in offsets],
+        "spans": [[*word_span(document, e.span), e.label] for e in document.entities],
+    }
+    if document.unknown:
+        item["unknown"] = [word_span(document, span) for span in document.unknown]
+    return _dump(item)
+
+
+def word_span(document: Document, span: tuple[int, int]) -> tuple[int, int]:
+    """The word indices `[first, last + 1)` of a character span that keeps to word boundaries."""
+    starts = {start: index for index, (start, _) in enumerate(document.words())}
+    ends = {end: index + 1 for index, (_, end) in enumerate(document.words())}
+    if span[0] not in starts or span[1] not in ends:
+        raise DataError(
+            f"{document.text[span[0] : span[1]]!r} at {span[0]}-{span[1]} begins or ends inside a "
+            "word, which a format of words cannot say: write .jsonl with characters"
+        )
+    return starts[span[0]], ends[span[1]]
+
+
+def _head(document: Document) -> dict[str, object]:
+    head = {"id": document.id, "doc_id": document.group}
+    return {name: value for name, value in head.items() if value is not None}
+
+
+def _dump(item: dict[str, object]) -> str:
+    line = json.dumps(item, ensure_ascii=False)
+    return line.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029") + "\n"

@@ -1,0 +1,64 @@
+"""Lines of a file with their numbers, decoded with care.
+
+Only a line feed ends a line (a carriage return before it is dropped), so that U+2028 and its like
+inside a text cannot shift what follows. A byte-order mark is dropped. What is not UTF-8 text is
+refused with its place.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from convener.errors import DataError
+
+OnError = Callable[[DataError], None]
+
+
+class Line(NamedTuple):
+    """A decoded line without its end, and where it stands."""
+
+    path: str
+    number: int
+    text: str
+
+    def error(self, cause: str) -> DataError:
+        """A DataError that names file and line."""
+        return DataError(f"{self.path}:{self.number}: {cause}")
+
+
+def numbered_lines(path: str | Path) -> Iterator[Line]:
+    """The lines of a UTF-8 file, `-` being standard input.
+
+    Raises:
+        DataError: the file can't be opened, or holds something other than UTF-8 text.
+    """
+    if str(path) == "-":
+        yield from _decode("standard input", sys.stdin.buffer)
+        return
+    try:
+        with Path(path).open("rb") as stream:
+            yield from _decode(str(path), stream)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _decode(name: str, stream: IO[bytes]) -> Iterator[Line]:
+    for number, raw in enumerate(stream, 1):
+        if number == 1:
+            raw = raw.removeprefix(b"\xef\xbb\xbf")
+        try:
+            text = raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
+        except UnicodeDecodeError as error:
+            byte = raw[error.start]
+            raise DataError(
+                f"{name}:{number}: expected UTF-8 text, got byte 0x{byte:02x}: "
+                "convert the file (for example with iconv) or check that it is a text file"
+            ) from None
+        if "\x00" in text:
+            raise DataError(
+                f"{name}:{number}: expected text, got a NUL character: this looks like binary data"
+            )
+        yield Line(name, number, text)

@@ -1,0 +1,54 @@
+r"""Words with exact offsets.
+
+A word is a run of letters, digits and their combining marks, or any other single character that
+is not white space. Characters of scripts written without spaces stand alone. The rule is blunt on
+purpose: it never joins two names, every character but white space is in exactly one word, and the
+encoder cuts words further anyway.
+"""
+
+import re
+import unicodedata
+
+_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+_MARKS = "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u064b-\u0655\u093a-\u094f\u200d\ufe0e\ufe0f"
+_WORD = re.compile(rf"[{_UNSPACED}][{_MARKS}]*|(?:(?![{_UNSPACED}])\w[{_MARKS}]*)+|\S[{_MARKS}]*")
+
+
+def words(text: str) -> tuple[tuple[int, int], ...]:
+    """Character offsets `(start, end)` of the words of a text, in order.
+
+    >>> [("Ada's notes"[a:b]) for a, b in words("Ada's notes")]
+    ['Ada', "'", 's', 'notes']
+    """
+    return tuple(match.span() for match in _WORD.finditer(text))
+
+
+SHAPES = ("other", "lower", "title", "upper", "capital", "mixed", "digits", "alnum", "punctuation")
+_SHAPE = {name: index for index, name in enumerate(SHAPES)}
+
+
+def shape(word: str) -> int:
+    """The shape of a word as an index into `SHAPES`.
+
+    Gives back to an uncased encoder what its tokenizer took away.
+
+    >>> [SHAPES[shape(w)] for w in ("drug", "Rome", "NATO", "I", "iPhone", "1969", "A4", ".")]
+    ['lower', 'title', 'upper', 'capital', 'mixed', 'digits', 'alnum', 'punctuation']
+    """
+    return _SHAPE[_shape(word)]
+
+
+def _shape(word: str) -> str:
+    if word.isdigit():
+        return "digits"
+    if any(character.isdigit() for character in word):
+        return "alnum"
+    if word.islower():
+        return "lower"
+    if word.isupper():
+        return "capital" if len(word) == 1 else "upper"
+    if any(character.isupper() for character in word):
+        return "title" if word[:1].isupper() and word[1:].islower() else "mixed"
+    if all(unicodedata.category(character)[0] in "PS" for character in word):
+        return "punctuation"
+    return "other"

@@ -1,0 +1,1 @@
+"""How one expert is trained: batches, losses, the loop, checkpoints."""

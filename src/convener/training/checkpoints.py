@@ -1,0 +1,38 @@
+"""Checkpoints: named tensors and a JSON note in a folder that is whole or absent. Never pickle."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from convener.errors import DataError
+from convener.files import new_folder
+
+_NOTE = "state.json"
+_TENSORS = "state.safetensors"
+
+
+def save(folder: Path, note: Mapping[str, object], tensors: Mapping[str, Tensor]) -> None:
+    """Replace the checkpoint in `folder` by this one."""
+    with new_folder(folder) as fresh:
+        copies = {name: values.contiguous() for name, values in tensors.items()}
+        save_file(copies, fresh / _TENSORS)
+        (fresh / _NOTE).write_text(json.dumps(note, indent=1), encoding="utf-8")
+
+
+def load(folder: Path) -> tuple[dict[str, object], dict[str, Tensor]]:
+    """The note and the tensors of a checkpoint.
+
+    Raises:
+        DataError: there is none, or it is damaged.
+    """
+    try:
+        note = json.loads((folder / _NOTE).read_text(encoding="utf-8"))
+        return note, load_file(folder / _TENSORS)
+    except FileNotFoundError:
+        raise DataError(f"no checkpoint in {folder}: start without --resume") from None
+    except (json.JSONDecodeError, SafetensorError) as error:
+        raise DataError(f"the checkpoint in {folder} is damaged ({error}): remove it") from None

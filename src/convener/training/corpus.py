@@ -1,0 +1,73 @@
+"""A corpus as one kind of expert reads it: examples, groups, and what its labels allow."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from convener.models.expert import Allowed, Example, Expert, Rows
+from convener.text.documents import Document, group_indices
+from convener.training.loop import Objective
+from convener.training.losses import allowed_log_likelihood, allowed_loss
+
+
+class Corpus:
+    """Documents featurised once for all experts of a panel.
+
+    `examples` are the windows, `allowed` the supervision of each document [rows, classes],
+    `groups` the documents of each group, `group_of` the group of each document.
+    """
+
+    def __init__(self, documents: Sequence[Document], expert: Expert) -> None:
+        self.documents = documents
+        self.examples = expert.examples(documents)
+        self.allowed: list[Allowed] = [expert.allowed(document) for document in documents]
+        self.groups = group_indices(documents)
+        self.group_of = np.empty(len(documents), dtype=np.int64)
+        for number, members in enumerate(self.groups):
+            self.group_of[members] = number
+
+    def examples_of(self, groups: Sequence[bool]) -> list[Example]:
+        """Examples of the chosen groups; `groups` has a flag for each."""
+        return [e for e in self.examples if groups[self.group_of[e.document]]]
+
+    def distant_objective(self) -> Objective:
+        """The loss −log p(allowed) against the corpus's own labels (eq 1)."""
+
+        def objective(beliefs: Tensor, examples: Sequence[Example]) -> Tensor:
+            return allowed_loss(beliefs, gather(self.allowed, examples, beliefs.device))
+
+        return objective
+
+    def group_log_likelihood(self, log_beliefs: Sequence[Rows]) -> Tensor:
+        """Mean over each group's informative rows of log p(allowed), [groups] (eq 4)."""
+        sums = np.zeros(len(self.groups))
+        counts = np.zeros(len(self.groups))
+        for index, (beliefs, allowed) in enumerate(zip(log_beliefs, self.allowed, strict=True)):
+            rows = allowed_log_likelihood(torch.from_numpy(beliefs), torch.from_numpy(allowed))
+            sums[self.group_of[index]] += float(rows.double().sum())
+            counts[self.group_of[index]] += int((~allowed.all(axis=1)).sum())
+        return torch.from_numpy(sums / np.maximum(counts, 1))
+
+
+def soft_objective(
+    targets: Sequence[Rows],
+    weights: Sequence[Rows],
+    loss: Callable[[Tensor, Tensor, Tensor], Tensor],
+) -> Objective:
+    """A loss against target distributions, each row with its weight."""
+
+    def objective(beliefs: Tensor, examples: Sequence[Example]) -> Tensor:
+        device = beliefs.device
+        return loss(beliefs, gather(targets, examples, device), gather(weights, examples, device))
+
+    return objective
+
+
+def gather(
+    rows: Sequence[Allowed] | Sequence[Rows], examples: Sequence[Example], device: torch.device
+) -> Tensor:
+    """The rows of the examples laid end to end, as a batch lays them."""
+    chosen = [rows[example.document][example.start : example.stop] for example in examples]
+    return torch.from_numpy(np.concatenate(chosen)).to(device)

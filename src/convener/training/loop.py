@@ -1,0 +1,174 @@
+"""The training loop of one expert: some steps of AdamW on accelerate.
+
+A `Learner` is an expert with its optimiser. It trains in *rounds*: each is a pure function of the
+learner's state, the data and a seed, so a run stopped between rounds and taken up again is the
+run that never stopped, and experts may train in any order.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from convener.errors import ConfigError
+from convener.models.expert import Example, Expert
+from convener.training.batching import endless_batches
+
+Objective = Callable[[Tensor, Sequence[Example]], Tensor]
+OnStep = Callable[[], None]
+
+
+class OptimiserConfig(BaseModel):
+    """How an expert learns; `batch_pieces` is the budget of padded sub-words a step."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    learning_rate: float = Field(default=1e-4, gt=0)
+    head_learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=1e-2, ge=0)
+    warmup: float = Field(default=0.1, ge=0, lt=1)
+    clip: float = Field(default=1.0, gt=0)
+    batch_pieces: int = Field(default=2048, gt=0)
+    batch_sentences: int = Field(default=16, gt=0)
+
+
+class Learner:
+    """An expert in training for `total_steps` steps of linear warm-up and decay.
+
+    With `ema` in (0, 1) an average of its parameters, `average`, follows it at that rate.
+    """
+
+    def __init__(
+        self,
+        expert: Expert,
+        config: OptimiserConfig,
+        total_steps: int,
+        accelerator: Accelerator,
+        ema: float = 0.0,
+    ) -> None:
+        self.expert = expert
+        self.config = config
+        self.total_steps = total_steps
+        self.accelerator = accelerator
+        self.steps = 0
+        self.ema = ema
+        self.model = accelerator.prepare_model(expert)
+        self.average = expert.clone() if ema else None
+        optimiser = torch.optim.AdamW(
+            parameter_groups(expert, config), betas=(0.9, 0.98), eps=1e-8, fused=True
+        )
+        self.rates = [group["lr"] for group in optimiser.param_groups]
+        self.optimiser = accelerator.prepare_optimizer(optimiser)
+
+    def train(
+        self,
+        examples: Sequence[Example],
+        objective: Objective,
+        steps: int,
+        seed: int,
+        on_step: OnStep,
+    ) -> float:
+        """Take `steps` steps on random batches of the examples and return the mean loss.
+
+        Raises:
+            ConfigError: the loss is no longer a finite number.
+        """
+        set_seed(seed)
+        self.model.train()
+        lengths = [len(example) for example in examples]
+        generator = np.random.default_rng(seed)
+        batches = endless_batches(
+            lengths, self.config.batch_pieces, self.config.batch_sentences, generator
+        )
+        losses = [
+            self._step([examples[index] for index in next(batches)], objective, on_step)
+            for _ in range(steps)
+        ]
+        mean = float(torch.stack(losses).mean())
+        if not np.isfinite(mean):
+            raise ConfigError(
+                f"the loss became {mean}: lower learning_rate (it is {self.config.learning_rate})"
+            )
+        return mean
+
+    def _step(self, examples: list[Example], objective: Objective, on_step: OnStep) -> Tensor:
+        factor = schedule(self.steps, self.total_steps, self.config.warmup)
+        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
+            group["lr"] = rate * factor
+        batch = self.expert.collate(examples).to(self.accelerator.device)
+        with self.accelerator.autocast():
+            beliefs = self.model(batch)
+        loss = objective(beliefs, examples)
+        self.accelerator.backward(loss)
+        self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.steps += 1
+        if self.average is not None:
+            follow(self.average, self.expert, self.ema)
+        on_step()
+        return loss.detach()
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that a later `load_state` needs, as named tensors."""
+        state = {f"expert.{name}": values for name, values in self.expert.learned_state().items()}
+        if self.average is not None:
+            average = self.average.learned_state()
+            state |= {f"average.{name}": values for name, values in average.items()}
+        for index, slots in self.optimiser.state_dict()["state"].items():
+            state |= {f"optimiser.{index}.{name}": values for name, values in slots.items()}
+        return state | {"steps": torch.tensor(self.steps)}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Become the learner that gave `state`."""
+        self.steps = int(state["steps"])
+        self.expert.load_learned_state(under("expert.", state))
+        if self.average is not None:
+            self.average.load_learned_state(under("average.", state))
+        slots: dict[int, dict[str, Tensor]] = {}
+        for key, values in under("optimiser.", state).items():
+            index, _, name = key.partition(".")
+            slots.setdefault(int(index), {})[name] = values.clone()
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": slots, "param_groups": groups})
+
+
+def under(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The part of a state whose names begin with `prefix`, without it."""
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+
+
+def schedule(step: int, total: int, warmup: float) -> float:
+    """Linear warm-up over a share of all steps, then linear decay to zero."""
+    rising = max(1, round(warmup * total))
+    if step < rising:
+        return (step + 1) / rising
+    return max(0.0, (total - step) / max(1, total - rising))
+
+
+def follow(average: Expert, expert: Expert, rate: float) -> None:
+    """Move an exponential moving average one step: a ← rate·a + (1 − rate)·e."""
+    with torch.no_grad():
+        for kept, new in zip(
+            average.learned_state().values(), expert.learned_state().values(), strict=True
+        ):
+            kept.lerp_(new, 1 - rate)
+
+
+def parameter_groups(expert: Expert, config: OptimiserConfig) -> list[dict[str, object]]:
+    """Trainable parameters by learning rate, biases and norms without decay."""
+    new = {id(parameter) for parameter in expert.new_parameters()}
+    groups: dict[tuple[float, float], list[Tensor]] = {}
+    for parameter in expert.parameters():
+        if parameter.requires_grad:
+            rate = config.head_learning_rate if id(parameter) in new else config.learning_rate
+            decay = config.weight_decay if parameter.ndim > 1 else 0.0
+            groups.setdefault((rate, decay), []).append(parameter)
+    return [
+        {"params": parameters, "lr": rate, "weight_decay": decay}
+        for (rate, decay), parameters in groups.items()
+    ]
