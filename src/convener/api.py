@@ -46,17 +46,12 @@ def train(
 
     Raises:
         ConfigError: settings that do not fit the data.
-        DataError: documents without labels, or with labels that cannot be learnt.
+        DataError: no labels, or labels that cannot be learnt.
     """
     wanted = {"bond.experts": experts, "seed": seed}
     config = override(config or RunConfig(), {k: v for k, v in wanted.items() if v is not None})
     training = list(as_documents(documents))
     gold = list(as_documents(dev)) if dev is not None else None
-    if not any(document.entities for document in training):
-        raise DataError(
-            f"expected labelled documents, got {len(training)} without a single entity: "
-            "label them first, or check that the dictionary fits the text"
-        )
     folder = Path(checkpoint) if checkpoint is not None else None
     trained = train_panel(training, config, gold, listener, folder, resume)
     dev_scores = [f1 for r in trained.history if isinstance(f1 := r.get("dev_f1"), float)]

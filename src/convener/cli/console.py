@@ -1,45 +1,51 @@
-"""What the verbs show: progress bars on a terminal, plain lines elsewhere, tables, errors counted."""
+"""What the verbs show: progress on a terminal, plain lines elsewhere, tables, errors counted."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from convener.errors import DataError
-from convener.training.progress import Silence
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-class Rounds(Silence):
+class Rounds:
     """Shows a training run: a bar for each stage on a terminal, a line for each round anywhere."""
 
     def __init__(self, progress: Progress | None) -> None:
         self._progress = progress
-        self._task: int | None = None
+        self._bar: TaskID | None = None
 
     def stage(self, name: str, steps: int) -> None:
         """Begin a bar."""
         if self._progress is not None:
-            self._close()
-            self._task = self._progress.add_task(name, total=steps)
+            self._bar = self._progress.add_task(name, total=steps)
 
     def step(self) -> None:
         """Move the bar."""
-        if self._progress is not None and self._task is not None:
-            self._progress.advance(self._progress.task_ids[-1])
+        if self._progress is not None and self._bar is not None:
+            self._progress.advance(self._bar)
 
     def round(self, record: Mapping[str, object]) -> None:
         """Print the figures of a round."""
         figures = " ".join(f"{k}={_figure(v)}" for k, v in record.items() if k != "stage")
         err.print(f"{record['stage']}: {figures}", markup=False)
 
-    def _close(self) -> None:
-        if self._progress is not None and self._progress.task_ids:
-            self._progress.remove_task(self._progress.task_ids[-1])
+    def stage_done(self, name: str, experts: object) -> None:
+        """Take the bar away."""
+        if self._progress is not None and self._bar is not None:
+            self._progress.remove_task(self._bar)
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def gazetteer(path: str, label: str | None, case: CaseOption) -> Gazetteer:
     loaded = Gazetteer.from_file(path, label, case.value)
     if loaded.unusable:
         err.print(
-            f"{len(loaded.unusable)} rows of {path} cannot be used, the first: {loaded.unusable[0]}",
+            f"{len(loaded.unusable)} rows of {path} cannot be used: {loaded.unusable[0]}",
             markup=False,
         )
     if loaded.duplicates:

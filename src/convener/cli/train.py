@@ -30,6 +30,9 @@ def train(
     encoder: Annotated[
         str | None, typer.Option(help="minilm, a local folder, or a hub id.")
     ] = None,
+    gold: Annotated[
+        bool, typer.Option("--gold", help="The labels were made by hand: train plainly on them.")
+    ] = False,
     labels: Annotated[
         str | None, typer.Option(help="The types, comma-separated; otherwise those of the data.")
     ] = None,
@@ -47,9 +50,11 @@ def train(
     Example: `convener train notes.txt --dictionary drugs.csv -o drug-ner`
     """
     from convener import api
-    from convener.recipes.run import RunConfig, override, parse_config
+    from convener.recipes.run import SUPERVISED, RunConfig, override, parse_config
 
-    base = parse_config(_json_file(config)) if config is not None else RunConfig()
+    base = SUPERVISED if gold else RunConfig()
+    if config is not None:
+        base = parse_config(_json_file(config))
     changes: dict[str, object] = {
         "bond.experts": experts,
         "seed": seed,

@@ -40,9 +40,9 @@ class AfterStageOne:
         self.listener.round(record)
 
     def stage_done(self, name: str, experts: Sequence[Expert]) -> None:
-        """Score the experts if this was the stage before self-training."""
+        """Score a single expert at the end of its stage I."""
         self.listener.stage_done(name, experts)
-        if name == "experts":
+        if name == "warm-up":
             self.score(Panel(experts))
 
 

@@ -1,7 +1,7 @@
 """The labeller turns raw text into distantly labelled documents, and counts what it did."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from convener.dictionary.gazetteer import Gazetteer
@@ -52,6 +52,26 @@ def unmatched_names(document: Document) -> tuple[Offsets, ...]:
             found.append((start, end))
         previous = word
     return tuple(found)
+
+
+def abstaining(documents: Sequence[Document], limit: float = 1.0) -> list[Document]:
+    """Documents with their unmatched names marked unknown, where capitals tell names at all.
+
+    In carefully written text a capital inside a sentence mostly begins a name, so an unlisted one
+    is no evidence for *outside*. In tweets and headlines it means little. The sign used, which
+    needs no gold label: if there are more than `limit` times as many unmatched names as words
+    under a label, the documents are returned as they are. So are documents that bring their own
+    unknown stretches.
+    """
+    if any(document.unknown for document in documents):
+        return list(documents)
+    marked = [replace(document, unknown=unmatched_names(document)) for document in documents]
+    unmatched = sum(len(document.unknown) for document in marked)
+    labelled = 0
+    for document in documents:
+        covered = _covered(document)
+        labelled += sum(start in covered for start, _ in document.words())
+    return marked if unmatched <= limit * labelled else list(documents)
 
 
 def _covered(document: Document) -> set[int]:

@@ -6,13 +6,15 @@ is a folder is read from disk and never touches the network. Anything else is a 
 id. Weights are safetensors only, and code from a model folder is never run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import files
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import (
     AutoConfig,
@@ -22,6 +24,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils import logging
 
 from convener.errors import ModelError
 from convener.files import sha256
@@ -139,14 +142,21 @@ class Encoder(nn.Module):
         """
         source, local = resolve(name)
         tokenizer = _load(name, AutoTokenizer.from_pretrained, source, local)
-        model = _load(
+        model, report = _load(
             name,
             AutoModel.from_pretrained,
             source,
             local,
             use_safetensors=True,
             dtype=torch.float32,
+            output_loading_info=True,
         )
+        missing = sorted(key for key in report["missing_keys"] if not key.startswith("pooler."))
+        if missing:
+            raise ModelError(
+                f"the encoder {name!r} lacks {len(missing)} of its weights, such as {missing[0]}: "
+                "give a complete encoder"
+            )
         return cls(model, tokenizer, shapes)
 
     @classmethod
@@ -154,7 +164,7 @@ class Encoder(nn.Module):
         """The architecture and tokenizer of a saved expert, weights not yet loaded."""
         config: PreTrainedConfig = _load(str(folder), AutoConfig.from_pretrained, str(folder), True)
         tokenizer = _load(str(folder), AutoTokenizer.from_pretrained, str(folder), True)
-        model = AutoModel.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
+        model = AutoModel.from_config(config, dtype=torch.float32)
         return cls(model, tokenizer, shapes)
 
     def set_attention_dropout(self, rate: float) -> None:
@@ -188,10 +198,25 @@ class Encoder(nn.Module):
 
 def _load(name: str, loader: Any, source: str, local: bool, **options: Any) -> Any:
     try:
-        return loader(source, local_files_only=local, trust_remote_code=False, **options)
-    except (OSError, ValueError) as error:
+        with _quiet():
+            return loader(source, local_files_only=local, trust_remote_code=False, **options)
+    except (OSError, ValueError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
             f"cannot load the encoder {name!r} ({reason}): give '{MINILM}', "
             "a local folder with safetensors weights, or a reachable hub id"
         ) from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No bars and reports of transformers while it loads; what matters is checked instead."""
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()

@@ -44,6 +44,8 @@ from convener.training.progress import Listener
 Figures = dict[str, object]
 Round = Callable[[int, int], Figures]
 
+MIN_ROUND_STEPS, MAX_ROUND_STEPS = 50, 200
+
 _LOSSES = {"kl": kl_divergence, "ce": cross_entropy}
 
 
@@ -51,7 +53,8 @@ class BondConfig(BaseModel):
     """The settings of the recipe.
 
     A round is `round_steps` steps of optimisation: for the one model of the warm-up, for all
-    experts together while they train on their groups, for each student in self-training.
+    experts together while they train on their groups, for each student in self-training. Left
+    open, it is about one pass over the corpus, from 50 steps for a small one to 200 for a big one.
     `refresh` counts rounds between two teachers, `patience` rounds without a better dev F1.
     """
 
@@ -62,10 +65,10 @@ class BondConfig(BaseModel):
     self_training: bool = True
     start: Literal["clusters", "random"] = "clusters"
     tau: float = Field(default=0.05, gt=0)
-    round_steps: int = Field(default=100, ge=1)
+    round_steps: int | None = Field(default=None, ge=1)
     warmup_rounds: int = Field(default=2, ge=1)
     expert_rounds: int = Field(default=3, ge=1)
-    self_rounds: int = Field(default=6, ge=1)
+    self_rounds: int = Field(default=4, ge=1)
     refresh: int = Field(default=2, ge=1)
     targets: Literal["soft", "hard"] = "soft"
     reweight: bool = True
@@ -110,15 +113,24 @@ class Bond(Recipe):
         )
 
     def stages(self) -> list[Stage]:
-        """Warm-up, experts apart, self-training."""
+        """Warm-up, experts apart, self-training; a single expert stays in the warm-up as long."""
         c = self.config
-        share = -(-c.round_steps // c.experts)
-        stages = [
-            self._stage("warm-up", 1, c.warmup_rounds, c.round_steps, self.warm_up),
-            self._stage("experts", c.experts, c.expert_rounds, share, self.hard_em),
-            self._stage("self-training", c.experts, c.self_rounds, c.round_steps, self.teach),
-        ]
-        return stages if c.self_training else stages[:2]
+        apart = c.expert_rounds if c.experts > 1 else 0
+        together = c.warmup_rounds + c.expert_rounds - apart
+        steps = c.round_steps or self._steps_of_a_pass()
+        share = -(-steps // c.experts)
+        stages = [self._stage("warm-up", 1, together, steps, self.warm_up)]
+        if apart:
+            stages.append(self._stage("experts", c.experts, apart, share, self.hard_em))
+        if c.self_training:
+            stages.append(self._stage("self-training", c.experts, c.self_rounds, steps, self.teach))
+        return stages
+
+    def _steps_of_a_pass(self) -> int:
+        examples, o = self.corpus.examples, self.optimiser
+        pieces = sum(len(example) for example in examples)
+        steps = max(len(examples) / o.batch_sentences, pieces / o.batch_pieces)
+        return min(max(round(steps), MIN_ROUND_STEPS), MAX_ROUND_STEPS)
 
     def _stage(self, name: str, experts: int, rounds: int, steps: int, round_: Round) -> Stage:
         def open_() -> list[Learner]:

@@ -1,6 +1,7 @@
 """One run from labelled documents to a panel, described by one typed configuration."""
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Literal
 from accelerate import Accelerator
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from convener.errors import ConfigError
+from convener.dictionary.labeller import abstaining
+from convener.errors import ConfigError, DataError
 from convener.evaluation.scores import score
 from convener.models.expert import Expert
 from convener.models.tagger import Tagger, TaggerConfig
@@ -25,17 +27,28 @@ from convener.training.progress import Listener, Silence
 class RunConfig(BaseModel):
     """Everything that decides a run besides its data.
 
-    `labels` fixes the types; without it they are those of the training documents.
+    `labels` fixes the types; without it they are those of the training documents. `abstain` says
+    whether unlabelled words that look like names are left out of the loss: never, always, or
+    where capitals seem to tell names (`convener.dictionary.labeller.abstaining`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     seed: int = 0
     labels: tuple[str, ...] | None = None
+    abstain: Literal["auto", "always", "never"] = "auto"
     precision: Literal["no", "bf16", "fp16"] = "no"
     tagger: TaggerConfig = TaggerConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     bond: BondConfig = BondConfig()
+
+
+SUPERVISED = RunConfig(
+    abstain="never",
+    optimiser=OptimiserConfig(learning_rate=2e-4),
+    bond=BondConfig(experts=1, self_training=False, warmup_rounds=12),
+)
+"""Plain training on labels that a person made: one expert, no self-training, more steps."""
 
 
 def override(config: RunConfig, changes: Mapping[str, object]) -> RunConfig:
@@ -96,14 +109,20 @@ def train_panel(
         ConfigError: settings that do not fit the data, or a checkpoint of another run.
         DataError: documents that the expert can't learn from.
     """
-    if not documents:
-        raise ConfigError("expected training documents, got none")
+    if not any(document.entities for document in documents):
+        raise DataError(
+            f"expected labelled documents, got {len(documents)} without a single entity: "
+            "label them first, or check that the dictionary fits the text"
+        )
     listener = listener or Silence()
     labels = config.labels or labels_of(documents)
     accelerator = Accelerator(mixed_precision=config.precision)
     expert = Tagger.create(labels, config.tagger, config.seed)
+    supervision: Sequence[Document] = documents
+    if config.abstain != "never":
+        supervision = abstaining(documents, 1.0 if config.abstain == "auto" else math.inf)
     recipe = Bond(
-        documents, expert, config.bond, config.optimiser, config.seed, accelerator, listener
+        supervision, expert, config.bond, config.optimiser, config.seed, accelerator, listener
     )
 
     def dev_f1(experts: Sequence[Expert]) -> float:

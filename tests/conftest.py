@@ -1,0 +1,125 @@
+"""A tiny random encoder, made here, and toy data that it can learn in seconds."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+from convener.dictionary import Entry, Gazetteer
+from convener.models.tagger import Tagger, TaggerConfig
+from convener.recipes.run import RunConfig, parse_config
+from convener.text.documents import Document
+
+torch.set_num_threads(1)
+
+DRUGS = ("aspirin", "ibuprofen", "codeine", "warfarin", "insulin")
+PLACES = ("Rome", "Oslo", "Lima", "Cairo", "New York")
+PATTERNS = (
+    "We gave {drug} in {place} today .",
+    "{drug} helped her .",
+    "In {place} nobody took {drug} .",
+    "The clinic of {place} is closed .",
+    "She walks home and sleeps .",
+    "Doctors like {drug} , not tea .",
+)
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The real benchmark data, for tests that need it."""
+    folder = os.environ.get("CONVENER_DATA")
+    if not folder:
+        pytest.skip("CONVENER_DATA is not set: no real data at hand")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def texts() -> list[str]:
+    """Toy sentences in which drugs and places occur."""
+    return [
+        pattern.format(drug=drug, place=place)
+        for drug, place in zip(DRUGS, PLACES, strict=True)
+        for pattern in PATTERNS
+    ]
+
+
+@pytest.fixture(scope="session")
+def gazetteer() -> Gazetteer:
+    """The toy dictionary."""
+    names = [Entry(drug, "DRUG") for drug in DRUGS] + [Entry(place, "LOC") for place in PLACES]
+    return Gazetteer(names)
+
+
+@pytest.fixture(scope="session")
+def labelled(texts: list[str], gazetteer: Gazetteer) -> list[Document]:
+    """The toy sentences with their labels."""
+    from convener import label
+
+    return list(label(texts, gazetteer))
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> Path:
+    """A folder with a random two-layer BERT whose words are those of the toy sentences."""
+    folder = tmp_path_factory.mktemp("tiny-encoder")
+    words = sorted({word.lower() for text in texts for word in text.split()})
+    letters = [chr(c) for c in range(33, 127)]
+    pieces = dict.fromkeys([*letters, *(f"##{letter}" for letter in letters), *words])
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *pieces]
+    tokenizer = Tokenizer(
+        models.WordPiece({p: i for i, p in enumerate(vocabulary)}, unk_token="[UNK]")
+    )
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+    )
+    fast.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+    )
+    BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tagger(tiny_encoder: Path) -> Callable[[int], Tagger]:
+    """Makes an untrained tiny tagger from a seed."""
+
+    def make(seed: int = 0) -> Tagger:
+        config = TaggerConfig(encoder=str(tiny_encoder), train_embeddings=True)
+        return Tagger.create(("DRUG", "LOC"), config, seed)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def run_config(tiny_encoder: Path) -> Callable[..., RunConfig]:
+    """A configuration that trains the tiny encoder in about a second."""
+
+    def make(seed: int = 0, **bond: object) -> RunConfig:
+        return parse_config(
+            {
+                "seed": seed,
+                "tagger": {"encoder": str(tiny_encoder), "train_embeddings": True},
+                "optimiser": {"learning_rate": 3e-3, "head_learning_rate": 1e-2},
+                "bond": {"round_steps": 8, "self_rounds": 2, "experts": 2, **bond},
+            }
+        )
+
+    return make

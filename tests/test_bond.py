@@ -1,0 +1,198 @@
+"""BOND-MoE: what the recipe computes, and what must not change its result."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from convener import Document, Entity, Recogniser, evaluate, train
+from convener.errors import ConfigError, DataError
+from convener.recipes.bond import BondConfig, pseudo_labels
+from convener.recipes.rounds import Runner
+from convener.recipes.run import RunConfig, override
+from convener.training.progress import Silence
+
+MakeConfig = Callable[..., RunConfig]
+
+
+class Stop(Silence):
+    """Stops a run, as Ctrl-C does, at one of its steps."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def step(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+class Rounds(Silence):
+    """Keeps the figures of each round."""
+
+    def __init__(self) -> None:
+        self.records: list[Mapping[str, object]] = []
+
+    def round(self, record: Mapping[str, object]) -> None:
+        self.records.append(record)
+
+
+def same(left: Recogniser, right: Recogniser) -> bool:
+    """Whether two models have equal parameters."""
+    pairs = zip(left.panel.experts, right.panel.experts, strict=True)
+    return all(
+        torch.equal(a, b)
+        for one, other in pairs
+        for a, b in zip(one.parameters(), other.parameters(), strict=True)
+    )
+
+
+def test_the_same_seed_gives_the_same_model(
+    labelled: list[Document], run_config: MakeConfig
+) -> None:
+    first = train(labelled, config=run_config(seed=3))
+    assert same(first, train(labelled, config=run_config(seed=3)))
+    assert not same(first, train(labelled, config=run_config(seed=4)))
+
+
+@pytest.mark.parametrize("after", [5, 17, 30, 43, 60, 71])
+def test_stopped_and_resumed_equals_uninterrupted(
+    labelled: list[Document],
+    run_config: MakeConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    after: int,
+) -> None:
+    config = run_config(ema=0.9, refresh=1)
+    dev = labelled[:10]
+    whole = train(labelled, dev=dev, config=config)
+    checkpoint = tmp_path / "checkpoint"
+    save = Runner.__init__.__kwdefaults__ | {"save_every": 0.0}  # type: ignore[operator]
+    monkeypatch.setattr(Runner.__init__, "__kwdefaults__", save)
+    with pytest.raises(KeyboardInterrupt):
+        train(labelled, dev=dev, config=config, listener=Stop(after), checkpoint=checkpoint)
+    started = checkpoint.exists()
+    again = train(labelled, dev=dev, config=config, checkpoint=checkpoint, resume=started)
+    assert started == (after > 8)
+    assert same(whole, again)
+    figures = [{k: v for k, v in r.items() if k != "seconds"} for r in whole.card.history]
+    assert [{k: v for k, v in r.items() if k != "seconds"} for r in again.card.history] == figures
+
+
+def test_a_checkpoint_of_another_run_is_refused(
+    labelled: list[Document], run_config: MakeConfig, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "checkpoint"
+    train(labelled, config=run_config(), checkpoint=checkpoint)
+    with pytest.raises(ConfigError, match="other data or settings"):
+        train(labelled, config=run_config(seed=9), checkpoint=checkpoint, resume=True)
+    with pytest.raises(DataError, match="no checkpoint"):
+        train(labelled, config=run_config(), checkpoint=tmp_path / "none", resume=True)
+
+
+def test_every_round_tells_its_assignment(labelled: list[Document], run_config: MakeConfig) -> None:
+    listener = Rounds()
+    train(labelled, config=run_config(experts=3), listener=listener)
+    stages = [record["stage"] for record in listener.records]
+    assert stages == ["warm-up"] * 2 + ["experts"] * 3 + ["self-training"] * 2
+    for record in listener.records[2:5]:
+        sizes = record["sizes"]
+        assert isinstance(sizes, list)
+        assert sum(sizes) == len(labelled)
+        assert min(sizes) >= len(labelled) // 6
+        assert 0 <= float(str(record["entropy"])) <= 1
+    assert listener.records[2]["moved"] is None
+    assert listener.records[3]["moved"] is not None
+
+
+def test_groups_stay_together(labelled: list[Document], run_config: MakeConfig) -> None:
+    grouped = [replace(d, group=f"g{index // 6}") for index, d in enumerate(labelled)]
+    listener = Rounds()
+    model = train(grouped, config=run_config(experts=2), listener=listener)
+    sizes = next(r["sizes"] for r in listener.records if r["stage"] == "experts")
+    assert isinstance(sizes, list)
+    assert sum(sizes) == model.card.groups == 5
+
+
+@pytest.mark.parametrize("settings", [{"fair": False}, {"self_training": False}, {"experts": 1}])
+def test_the_ablations_train(
+    labelled: list[Document], run_config: MakeConfig, settings: dict[str, object]
+) -> None:
+    model = train(labelled, config=run_config(**settings))
+    stages = {str(record["stage"]) for record in model.card.history}
+    assert ("experts" in stages) == (settings != {"experts": 1})
+    assert ("self-training" in stages) == (settings != {"self_training": False})
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"targets": "hard"},
+        {"loss": "ce"},
+        {"reweight": False},
+        {"start": "random"},
+        {"ema": 0.5},
+        {"confidence": 0.0},
+    ],
+)
+def test_every_option_changes_the_model(
+    labelled: list[Document], run_config: MakeConfig, settings: dict[str, object]
+) -> None:
+    base = {"experts": 2, "warmup_rounds": 1, "expert_rounds": 1, "self_rounds": 1}
+    plain = train(labelled, config=run_config(**base))
+    other = train(labelled, config=run_config(**base, **settings))
+    assert same(plain, other) == (settings == {"loss": "ce"})
+
+
+def test_dev_keeps_the_best_state(labelled: list[Document], run_config: MakeConfig) -> None:
+    model = train(labelled, dev=labelled, config=run_config(experts=2))
+    best = max(float(str(record["dev_f1"])) for record in model.card.history)
+    found = evaluate(model, labelled).scores.exact.f1
+    assert model.card.dev_f1 == best == round(100 * found, 2)
+
+
+def test_soft_targets_follow_the_equation() -> None:
+    q = [np.array([[0.8, 0.2], [0.6, 0.4]], dtype=np.float32), np.array([[0.1, 0.9]], np.float32)]
+    f = np.concatenate(q).sum(axis=0)
+    targets, weights = pseudo_labels(q, BondConfig(confidence=0.9))
+    for rows, found, kept in zip(q, targets, weights, strict=True):
+        expected = rows**2 / f
+        expected /= expected.sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+        np.testing.assert_array_equal(kept, expected.max(axis=1) > 0.9)
+
+
+def test_hard_targets_are_the_most_probable_classes() -> None:
+    q = [np.array([[0.8, 0.2], [0.3, 0.7]], dtype=np.float32)]
+    targets, weights = pseudo_labels(q, BondConfig(targets="hard", reweight=False, confidence=0.75))
+    np.testing.assert_array_equal(targets[0], np.eye(2))
+    np.testing.assert_array_equal(weights[0], [1, 0])
+
+
+def test_more_experts_than_groups(labelled: list[Document], run_config: MakeConfig) -> None:
+    with pytest.raises(ConfigError, match="got 2 groups for 3 experts"):
+        train(labelled[:2], config=run_config(experts=3))
+
+
+def test_nothing_to_learn_from(run_config: MakeConfig) -> None:
+    with pytest.raises(DataError, match="without a single entity"):
+        train(["no names here"], config=run_config())
+    with pytest.raises(DataError, match="got 0 without a single entity"):
+        train([], config=run_config())
+
+
+def test_a_label_outside_the_declared_types(run_config: MakeConfig) -> None:
+    config = override(run_config(), {"labels": ["LOC"]})
+    document = Document("aspirin", (Entity(0, 7, "DRUG"),))
+    with pytest.raises(DataError, match="unknown label 'DRUG'"):
+        train([document, document], config=config)
+
+
+def test_settings_that_do_not_exist(run_config: MakeConfig) -> None:
+    with pytest.raises(ConfigError, match=r"no setting 'bond\.expertz'"):
+        override(run_config(), {"bond.expertz": 3})
+    with pytest.raises(ConfigError, match=r"bond\.tau"):
+        override(run_config(), {"bond.tau": -1})
