@@ -5,7 +5,8 @@
 Every row is one training run in a process of its own, with states chosen on the dev split and
 scored on the test split. The dictionary's own labels are known on the training split only, so the
 row `dictionary` scores them there against gold. Rows that the results file already has are not
-run again, so the command can be stopped and repeated. `conll03-3k` is the first 3,000 training
+run again, so the command can be stopped and repeated. The figures of every round go to a file
+beside it. `conll03-3k` is the first 3,000 training
 sentences of conll03, cut after a whole document.
 """
 
@@ -69,6 +70,7 @@ def main() -> None:
             print(f"{job} failed: {done.stderr[-2000:]}", file=sys.stderr)
             return
         fresh = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        history = [row.pop("rounds") for row in fresh]
         with lock:
             kept = [
                 r
@@ -77,6 +79,8 @@ def main() -> None:
                 not in {(n["set"], n["method"], n["seed"], n["encoder"]) for n in fresh}
             ]
             write(options.results, kept + fresh)
+            with options.results.with_suffix(".rounds.jsonl").open("a", encoding="utf-8") as log:
+                log.write(json.dumps({"job": job, "rounds": history[-1]}) + "\n")
         for row in fresh:
             print(
                 row["set"], row["method"], row["seed"], row["f1"], f"{row['seconds']} s", flush=True
@@ -147,7 +151,7 @@ def run(data: str, method: str, seed: int, encoder: str) -> list[dict[str, objec
 
     if method == "dictionary":
         add("dictionary", score(documents("train.gold"), distant))
-        return found
+        return [row | {"rounds": []} for row in found]
 
     class StageOne(Silence):
         def stage_done(self, name: str, experts: Sequence) -> None:
@@ -163,6 +167,8 @@ def run(data: str, method: str, seed: int, encoder: str) -> list[dict[str, objec
         config = override(RunConfig(), settings | {"bond.experts": experts})
         model = api.train(distant, dev=dev, config=config, listener=StageOne())
     add(method, score(test, list(model.annotate(test)), known))
+    for row in found:
+        row["rounds"] = model.card.history
     return found
 
 

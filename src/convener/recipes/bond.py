@@ -75,7 +75,7 @@ class BondConfig(BaseModel):
     loss: Literal["kl", "ce"] = "kl"
     confidence: float = Field(default=0.9, ge=0, lt=1)
     ema: float = Field(default=0.0, ge=0, lt=1)
-    patience: int = Field(default=3, ge=1)
+    patience: int = Field(default=4, ge=1)
 
 
 class Bond(Recipe):
@@ -179,7 +179,7 @@ class Bond(Recipe):
             if fair
             else assignment.greedy_assignment(scores)
         )
-        return self._assign(chosen) | {"agreement": round(agreement(beliefs), 4)}
+        return self._assign(chosen) | _agreement(beliefs)
 
     def teach(self, steps: int, round_: int) -> Figures:
         """Every expert is a student of the ensemble's labels; now and then students take over."""
@@ -198,7 +198,7 @@ class Bond(Recipe):
         beliefs = self._beliefs()
         before = self.pseudo
         self.pseudo = mean_probabilities(beliefs)
-        figures: Figures = {"agreement": round(agreement(beliefs), 4)}
+        figures = _agreement(beliefs)
         if before:
             pairs = zip(before, self.pseudo, strict=True)
             changed = sum(int((a.argmax(1) != b.argmax(1)).sum()) for a, b in pairs)
@@ -244,6 +244,10 @@ class Bond(Recipe):
         if "pseudo" in state:
             ends = np.cumsum([len(rows) for rows in self.corpus.allowed])[:-1]
             self.pseudo = np.split(state["pseudo"].numpy(), ends)
+
+
+def _agreement(beliefs: Sequence[Sequence[Rows]]) -> Figures:
+    return {"agreement": round(agreement(beliefs), 4)} if len(beliefs) > 1 else {}
 
 
 def pseudo_labels(
