@@ -1,5 +1,6 @@
 """BOND-MoE: what the recipe computes, and what must not change its result."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -70,8 +71,7 @@ def test_stopped_and_resumed_equals_uninterrupted(
     dev = labelled[:10]
     whole = train(labelled, dev=dev, config=config)
     checkpoint = tmp_path / "checkpoint"
-    save = Runner.__init__.__kwdefaults__ | {"save_every": 0.0}  # type: ignore[operator]
-    monkeypatch.setattr(Runner.__init__, "__kwdefaults__", save)
+    monkeypatch.setitem(Runner.__init__.__kwdefaults__, "save_share", math.inf)
     with pytest.raises(KeyboardInterrupt):
         train(labelled, dev=dev, config=config, listener=Stop(after), checkpoint=checkpoint)
     started = checkpoint.exists()

@@ -45,6 +45,7 @@ def demo(
     began = time.monotonic()
     from convener.demo import load_data
     from convener.demo.compare import compare
+    from convener.recipes.run import RunConfig
 
     data = load_data()
     summary = Summary()
@@ -60,7 +61,7 @@ def demo(
         err.print(f"{NAMES[method]}: F1 {100 * evaluation.scores.exact.f1:.2f}", markup=False)
 
     with rounds() as listener:
-        panel = compare(data, listener, on_method, seed)
+        panel = compare(data, listener, on_method, RunConfig(seed=seed))
     panel.save_pretrained(output)
     rows = [_row(method, evaluation) for method, evaluation in results.items()]
     table(

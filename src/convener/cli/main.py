@@ -39,7 +39,7 @@ def main() -> None:
     except SafetensorError as error:
         _leave(f"a file of tensors could not be written or read: {error}", 2)
     except KeyboardInterrupt:
-        _leave("stopped", 130)
+        _leave("stopped; a training run is taken up again with --resume", 130)
 
 
 def _leave(message: str, code: int) -> None:

@@ -74,6 +74,9 @@ def train(
             err.print(line, markup=False)
     output.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = output.with_name(f"{output.name}.checkpoint")
+    if resume and not checkpoint.is_dir():
+        err.print(f"no checkpoint in {checkpoint}: starting from the beginning", markup=False)
+        resume = False
     with rounds() as listener:
         model = api.train(
             training,

@@ -14,6 +14,7 @@ from convener.dictionary.labeller import Labeller
 from convener.inference.recogniser import Recogniser
 from convener.models.expert import Expert
 from convener.panel.panel import Panel
+from convener.recipes.run import RunConfig
 from convener.text.documents import Document
 from convener.training.progress import Listener, Record
 
@@ -46,8 +47,10 @@ class AfterStageOne:
             self.score(Panel(experts))
 
 
-def compare(data: DemoData, listener: Listener, on_method: OnMethod, seed: int = 0) -> Recogniser:
-    """Score each method in turn, telling `on_method`, and return the panel."""
+def compare(
+    data: DemoData, listener: Listener, on_method: OnMethod, config: RunConfig
+) -> Recogniser:
+    """Score each method in turn, telling `on_method`, and return the panel that `config` makes."""
     labeller = Labeller(data.gazetteer)
     labels = data.gazetteer.labels
 
@@ -57,8 +60,8 @@ def compare(data: DemoData, listener: Listener, on_method: OnMethod, seed: int =
     tell("dictionary", list(labeller.label(data.test)))
     training = list(labeller.label(data.texts))
     after = AfterStageOne(listener, lambda panel: tell("stage1", panel.annotate(data.test)))
-    bond = api.train(training, experts=1, seed=seed, listener=after)
+    bond = api.train(training, experts=1, config=config, listener=after)
     tell("bond", list(bond.annotate(data.test)))
-    panel = api.train(training, seed=seed, listener=listener)
+    panel = api.train(training, config=config, listener=listener)
     tell("bond-moe", list(panel.annotate(data.test)))
     return panel

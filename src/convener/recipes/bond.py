@@ -52,9 +52,9 @@ _LOSSES = {"kl": kl_divergence, "ce": cross_entropy}
 class BondConfig(BaseModel):
     """The settings of the recipe.
 
-    A round is `round_steps` steps of optimisation: for the one model of the warm-up, for all
-    experts together while they train on their groups, for each student in self-training. Left
-    open, it is about one pass over the corpus, from 50 steps for a small one to 200 for a big one.
+    A round is `round_steps` steps of optimisation of each expert, on all groups or on its own, so
+    that none learns less than a single model would. Left open, it is about one pass over the
+    corpus, from 50 steps for a small one to 200 for a big one.
     `refresh` counts rounds between two teachers, `patience` rounds without a better dev F1.
     """
 
@@ -66,8 +66,8 @@ class BondConfig(BaseModel):
     start: Literal["clusters", "random"] = "clusters"
     tau: float = Field(default=0.05, gt=0)
     round_steps: int | None = Field(default=None, ge=1)
-    warmup_rounds: int = Field(default=2, ge=1)
-    expert_rounds: int = Field(default=3, ge=1)
+    warmup_rounds: int = Field(default=3, ge=1)
+    expert_rounds: int = Field(default=2, ge=1)
     self_rounds: int = Field(default=4, ge=1)
     refresh: int = Field(default=2, ge=1)
     targets: Literal["soft", "hard"] = "soft"
@@ -118,10 +118,9 @@ class Bond(Recipe):
         apart = c.expert_rounds if c.experts > 1 else 0
         together = c.warmup_rounds + c.expert_rounds - apart
         steps = c.round_steps or self._steps_of_a_pass()
-        share = -(-steps // c.experts)
         stages = [self._stage("warm-up", 1, together, steps, self.warm_up)]
         if apart:
-            stages.append(self._stage("experts", c.experts, apart, share, self.hard_em))
+            stages.append(self._stage("experts", c.experts, apart, steps, self.hard_em))
         if c.self_training:
             stages.append(self._stage("self-training", c.experts, c.self_rounds, steps, self.teach))
         return stages

@@ -78,7 +78,11 @@ class Recipe(ABC):
 
 
 class Runner:
-    """Takes a recipe through its stages."""
+    """Takes a recipe through its stages.
+
+    A checkpoint is taken after the first round, at the end of each stage, and between as often as
+    saving stays below `save_share` of the time.
+    """
 
     def __init__(
         self,
@@ -89,7 +93,7 @@ class Runner:
         listener: Listener,
         checkpoint: Path | None,
         fingerprint: str,
-        save_every: float = 30.0,
+        save_share: float = 0.1,
     ) -> None:
         self.recipe = recipe
         self.dev_f1 = dev_f1
@@ -97,10 +101,11 @@ class Runner:
         self.listener = listener
         self.checkpoint = checkpoint
         self.fingerprint = fingerprint
-        self.save_every = save_every
+        self.save_share = save_share
         self.progress = Progress()
         self.best: Best | None = None
         self._saved_at = time.monotonic()
+        self._save_seconds = 0.0
 
     def run(self, resume: bool = False) -> list[dict[str, object]]:
         """Run all stages, or what is left of them, and return the figures of every round.
@@ -140,7 +145,7 @@ class Runner:
         self.progress.history.append(record)
         self.listener.round(record)
         self.progress.round += 1
-        if time.monotonic() - self._saved_at >= self.save_every:
+        if self._save_seconds <= self.save_share * (time.monotonic() - self._saved_at):
             self._save()
 
     def _keep_best(self, f1: float) -> None:
@@ -178,8 +183,10 @@ class Runner:
             "best_f1": self.best.f1 if self.best else None,
             "progress": {s: getattr(self.progress, s) for s in Progress.__slots__},
         }
+        began = time.monotonic()
         checkpoints.save(self.checkpoint, note, tensors)
         self._saved_at = time.monotonic()
+        self._save_seconds = self._saved_at - began
 
     def _load(self) -> State:
         if self.checkpoint is None:

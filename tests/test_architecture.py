@@ -1,0 +1,82 @@
+"""The house: imports only go down, and files stay small enough to read."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import convener
+
+SOURCE = Path(convener.__file__).parent
+PROJECT = SOURCE.parents[1]
+FLOORS = (
+    {"errors", "files"},
+    {"text"},
+    {"dictionary"},
+    {"evaluation"},
+    {"models"},
+    {"training"},
+    {"panel"},
+    {"recipes"},
+    {"inference"},
+    {"api"},
+    {"demo"},
+    {"cli"},
+)
+HEIGHT = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
+MODULES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
+
+
+def imports(path: Path) -> set[str]:
+    """The modules that a file imports, at its top or inside, but for those seen by types only."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            node.body = []
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def room(path: Path) -> str:
+    """The first part of a module's name below the package."""
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_imports_only_go_down(path: Path) -> None:
+    own = [name.split(".")[1] for name in imports(path) if name.startswith("convener.")]
+    above = {name for name in own if HEIGHT.get(name, 0) > HEIGHT[room(path)]}
+    assert not above
+
+
+@pytest.mark.parametrize("name", ["text", "dictionary"])
+def test_text_and_dictionary_know_no_model(name: str) -> None:
+    for path in (SOURCE / name).rglob("*.py"):
+        roots = {module.split(".")[0] for module in imports(path)}
+        assert not roots & {"torch", "transformers", "accelerate", "safetensors"}
+
+
+def test_the_panel_knows_no_kind_of_expert() -> None:
+    for path in (SOURCE / "panel").rglob("*.py"):
+        assert "tagger" not in path.read_text(encoding="utf-8").lower()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_files_are_short_and_say_why_they_exist(path: Path) -> None:
+    content = path.read_text(encoding="utf-8")
+    assert len(content.splitlines()) <= 300
+    assert ast.get_docstring(ast.parse(content))
+
+
+def test_every_dependency_is_pinned() -> None:
+    pins = (PROJECT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    names = {re.split("==", line)[0].lower() for line in pins}
+    content = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
+    declared = re.findall(r'^ {4}"([A-Za-z0-9_.-]+)>=', content, re.M)
+    assert {name.lower() for name in declared} <= names
+    assert "torch==2.13.0" in pins

@@ -1,0 +1,215 @@
+"""What a user gets for bad input: one clear line, code 2, and nothing half-written."""
+
+import json
+import resource
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from convener import Document, Recogniser, train
+from convener.recipes.run import RunConfig
+from convener.text.formats import write
+from tests.test_cli import ENVIRONMENT, PROGRAM
+
+GOOD = '{"text": "aspirin helps", "entities": [{"start": 0, "end": 7, "label": "DRUG"}]}\n'
+OUTSIDE = '{"text": "aspirin", "entities": [{"start": 3, "end": 9, "label": "DRUG"}]}\n'
+NESTED = (
+    '{"text": "New York", "entities": [{"start": 0, "end": 8, "label": "LOC"},'
+    ' {"start": 4, "end": 8, "label": "LOC"}]}\n'
+)
+
+
+def refusal(*arguments: str | Path, limit: int | None = None, folder: Path | None = None) -> str:
+    """The one line that the program prints before it leaves with code 2."""
+
+    def small_disk() -> None:
+        if limit is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    done = subprocess.run(
+        [PROGRAM, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        check=False,
+        preexec_fn=small_disk,
+        cwd=folder,
+    )
+    assert done.returncode == 2, (done.returncode, done.stderr)
+    assert "Traceback" not in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("convener: ")
+    return last.removeprefix("convener: ")
+
+
+@pytest.fixture(scope="module")
+def model(
+    tmp_path_factory: pytest.TempPathFactory,
+    labelled: list[Document],
+    run_config: Callable[..., RunConfig],
+) -> Path:
+    """A saved tiny model."""
+    folder = tmp_path_factory.mktemp("models") / "model"
+    recogniser: Recogniser = train(labelled, config=run_config(experts=1, self_rounds=1))
+    recogniser.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "is empty"),
+        (GOOD.encode() + b'{"text": \n', ":2: Invalid JSON"),
+        (GOOD.encode() + b'{"words": []}\n', ":2: text: Field required"),
+        (OUTSIDE.encode(), ":1: entity 'DRUG' at 3-9 is outside its text"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "expected UTF-8 text, got byte 0x89"),
+        (NESTED.encode(), "flat entities only"),
+        (b'{"text": "no labels"}\n', "without a single entity"),
+    ],
+    ids=["empty", "broken", "keys", "offset", "binary", "nested", "unlabelled"],
+)
+def test_bad_training_data(
+    tmp_path: Path, tiny_encoder: Path, content: bytes, expected: str
+) -> None:
+    data = tmp_path / "data.jsonl"
+    data.write_bytes(content)
+    output = tmp_path / "model"
+    line = refusal("train", data, "-o", output, f"--encoder={tiny_encoder}", "--experts=1")
+    assert expected in line
+    assert [path.name for path in tmp_path.iterdir()] == ["data.jsonl"]
+
+
+def test_bad_items_can_be_left_out(tmp_path: Path) -> None:
+    data = tmp_path / "data.jsonl"
+    data.write_text(GOOD + "{broken\n" + OUTSIDE + GOOD)
+    names = tmp_path / "names.csv"
+    names.write_text("aspirin,DRUG\n")
+    output = tmp_path / "out.jsonl"
+    done = subprocess.run(
+        [PROGRAM, "label", data, names, "-o", output, "--on-error", "skip"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"{data}:2: Invalid JSON" in done.stderr
+    assert "2 bad items were left out" in done.stderr
+    assert len(output.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("", "found none in 0 rows"),
+        ("surface,label\n,DRUG\n", "found none in 1 rows"),
+        ("aspirin\n", "has no label"),
+        ('surface,label\n"aspirin,DRUG\n', "check its quotes"),
+    ],
+    ids=["empty", "no name", "no label", "quotes"],
+)
+def test_bad_dictionaries(tmp_path: Path, content: str, expected: str) -> None:
+    (tmp_path / "notes.txt").write_text("aspirin helps\n")
+    (tmp_path / "names.csv").write_text(content)
+    output = tmp_path / "out.jsonl"
+    line = refusal("label", tmp_path / "notes.txt", tmp_path / "names.csv", "-o", output)
+    assert expected in line
+    assert not output.exists()
+
+
+def test_a_dictionary_with_doubtful_rows_says_so(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("Jordan took aspirin\n")
+    rows = "aspirin,DRUG\naspirin,DRUG\n,DRUG\nJordan,PER\nJordan,LOC\n"
+    (tmp_path / "names.csv").write_text(rows)
+    done = subprocess.run(
+        [PROGRAM, "label", tmp_path / "notes.txt", tmp_path / "names.csv", "-o", "-"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    names = tmp_path / "names.csv"
+    assert f"1 rows of {names} cannot be used: {names}:3: expected a name" in done.stderr
+    assert f"1 rows of {names} repeat a name" in done.stderr
+    assert "such as Jordan (LOC, PER)" in done.stderr
+    assert "Jordan (LOC/PER): 1" in done.stderr
+    labels = [entity["label"] for entity in json.loads(done.stdout)["entities"]]
+    assert labels == ["LOC", "PER", "DRUG"]
+
+
+def test_settings_that_make_no_sense(tmp_path: Path, tiny_encoder: Path) -> None:
+    data, output = tmp_path / "data.jsonl", tmp_path / "model"
+    data.write_text(GOOD)
+    encoder = f"--encoder={tiny_encoder}"
+    assert "no setting 'bond.nothing'" in refusal(
+        "train", data, "-o", output, "--set", "bond.nothing=1"
+    )
+    assert "greater than 0" in refusal("train", data, "-o", output, "--set", "bond.tau=0")
+    assert "NAME=VALUE" in refusal("train", data, "-o", output, "--set", "tau")
+    assert "got 1 groups for 3 experts" in refusal("train", data, "-o", output, encoder)
+    assert "unknown label 'DRUG': the model knows LOC" in refusal(
+        "train", data, "-o", output, encoder, "--labels", "LOC", "--experts=1"
+    )
+    assert "no encoder folder at" in refusal("train", data, "-o", output, "--encoder=./nowhere")
+    assert "cannot load the encoder" in refusal("train", data, "-o", output, "--encoder=no/such")
+    (tmp_path / "run.json").write_text("{")
+    assert "expected a configuration in JSON" in refusal(
+        "train", data, "-o", output, "--config", tmp_path / "run.json"
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data.jsonl", "run.json"]
+
+
+def test_a_model_that_is_missing_or_altered(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("aspirin\n")
+    assert "no model folder" in refusal("predict", tmp_path / "none", tmp_path / "notes.txt")
+    assert "has no config.json" in refusal("info", tmp_path)
+    weights = model / "expert-0.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-4] + b"\x00\x01\x02\x03")
+    assert "is not the file that was saved" in refusal("predict", model, tmp_path / "notes.txt")
+    weights.write_bytes(content)
+
+
+def test_a_line_of_two_megabytes_is_read_whole(model: Path, tmp_path: Path) -> None:
+    sentence = "We gave aspirin in Oslo today . "
+    text = sentence * (2_000_000 // len(sentence))
+    (tmp_path / "notes.txt").write_text(text + "\n")
+    output = tmp_path / "found.jsonl"
+    command = [PROGRAM, "predict", model, tmp_path / "notes.txt", "-o", output]
+    subprocess.run(command, check=True, env=ENVIRONMENT, capture_output=True)
+    (line,) = output.read_text().splitlines()
+    found = json.loads(line)
+    assert found["text"] == text
+    ends = [entity["end"] for entity in found["entities"]]
+    assert ends[-1] > len(text) - len(sentence)
+    assert len(ends) > 2 * len(text) / len(sentence) * 0.9
+
+
+def test_a_word_of_two_megabytes(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("x" * 2_000_000 + " aspirin\n")
+    command = [PROGRAM, "predict", model, tmp_path / "notes.txt"]
+    done = subprocess.run(command, check=True, env=ENVIRONMENT, capture_output=True, text=True)
+    assert len(json.loads(done.stdout)["text"]) == 2_000_008
+
+
+def test_places_that_cannot_be_written(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("aspirin helps\n")
+    (tmp_path / "names.csv").write_text("aspirin,DRUG\n")
+    notes, names = tmp_path / "notes.txt", tmp_path / "names.csv"
+    assert "/proc/" in refusal("label", notes, names, "-o", "/proc/out.jsonl")
+    assert "expected a file to write to" in refusal("label", notes, names, "-o", tmp_path)
+    assert "Not a directory" in refusal("label", notes, names, "-o", notes / "out.jsonl")
+    assert "No space left" in refusal("predict", model, notes, "-o", "/dev/full")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["names.csv", "notes.txt"]
+
+
+def test_a_disk_that_fills_up(tmp_path: Path, tiny_encoder: Path, labelled: list[Document]) -> None:
+    data, output = tmp_path / "data.jsonl", tmp_path / "model"
+    write(data, labelled)
+    tiny = [f"--encoder={tiny_encoder}", "--experts=1", "--set=bond.round_steps=1"]
+    refusal("train", data, "-o", output, *tiny, limit=20_000)
+    assert [path.name for path in tmp_path.iterdir()] == ["data.jsonl"]
+    names = tmp_path / "names.csv"
+    names.write_text("aspirin,DRUG\n")
+    refusal("label", data, names, "-o", tmp_path / "out.jsonl", limit=500)
+    assert not (tmp_path / "out.jsonl").exists()
+    assert not list(tmp_path.glob(".*"))

@@ -1,0 +1,177 @@
+"""The command line as a user meets it: the real program in a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from convener.text.documents import Document
+from convener.text.formats import read, write
+
+PROGRAM = Path(sys.executable).with_name("convener")
+VERBS = ("demo", "label", "train", "evaluate", "predict", "info")
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "COLUMNS": "100"}
+
+
+def convener(
+    *arguments: str | Path, stdin: str = "", code: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """Run the program; it must leave with `code`."""
+    done = subprocess.run(
+        [PROGRAM, *map(str, arguments)],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    return done
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Files of a user, and options that train a tiny model."""
+
+    folder: Path
+    text: Path
+    dictionary: Path
+    gold: Path
+    model: Path
+    tiny: Sequence[str]
+
+
+@pytest.fixture(scope="module")
+def place(
+    tmp_path_factory: pytest.TempPathFactory,
+    texts: list[str],
+    labelled: list[Document],
+    tiny_encoder: Path,
+) -> Workplace:
+    """Text, dictionary, gold labels, and a model made from raw text in one command."""
+    folder = tmp_path_factory.mktemp("work")
+    (folder / "notes.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
+    names = sorted({(d.surface(e), e.label) for d in labelled for e in d.entities})
+    rows = "".join(f"{surface},{label}\n" for surface, label in names)
+    (folder / "names.csv").write_text(f"surface,label\n{rows}", encoding="utf-8")
+    write(folder / "gold.jsonl", labelled)
+    tiny = [
+        f"--encoder={tiny_encoder}",
+        "--experts=2",
+        "--set=tagger.train_embeddings=true",
+        "--set=optimiser.learning_rate=3e-3",
+        "--set=optimiser.head_learning_rate=1e-2",
+        "--set=bond.round_steps=8",
+    ]
+    files = [folder / name for name in ("notes.txt", "names.csv", "gold.jsonl", "model")]
+    convener("train", files[0], "--dictionary", files[1], "-o", files[3], *tiny)
+    return Workplace(folder, *files, tiny)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_shows_an_example(verb: str) -> None:
+    assert f"convener {verb}" in convener(verb, "--help").stdout.split("Example:")[1]
+
+
+def test_label_writes_documents_and_a_summary(place: Workplace, tmp_path: Path) -> None:
+    output = tmp_path / "labelled.jsonl"
+    done = convener("label", place.text, place.dictionary, "-o", output)
+    assert list(read(output)) != list(read(place.text))
+    assert [d.text for d in read(output)] == [d.text for d in read(place.text)]
+    assert "documents: 30, with a match: 25 (83.3 %)" in done.stderr
+    assert "DRUG: 20" in done.stderr
+
+
+def test_predict_reads_a_file_a_text_and_standard_input(place: Workplace, tmp_path: Path) -> None:
+    output = tmp_path / "found.jsonl"
+    convener("predict", place.model, place.text, "-o", output)
+    found = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
+    assert len(found) == 30
+    for item in found:
+        for entity in item["entities"]:
+            assert entity["label"] in {"DRUG", "LOC"}
+            assert 0 < entity["score"] <= 1
+    by_stdin = convener("predict", place.model, stdin=place.text.read_text(encoding="utf-8"))
+    assert by_stdin.stdout == output.read_text(encoding="utf-8")
+    by_option = convener("predict", place.model, "--text", found[0]["text"])
+    assert json.loads(by_option.stdout) == found[0]
+
+
+def test_evaluate_prints_and_writes_scores(place: Workplace, tmp_path: Path) -> None:
+    scores = tmp_path / "scores.json"
+    done = convener(
+        "evaluate", place.model, place.gold, "--json", scores, "--dictionary", place.dictionary
+    )
+    content = json.loads(scores.read_text(encoding="utf-8"))
+    assert content["exact"]["f1"] > 80
+    low, high = content["f1_interval"]
+    assert low <= content["exact"]["f1"] <= high
+    assert content["unseen_recall"] is None
+    assert f"F1 {content['exact']['f1']:.2f}" in done.stdout
+    assert {"DRUG", "LOC"} == set(content["types"])
+
+
+def test_info_says_what_a_model_is(place: Workplace) -> None:
+    shown = convener("info", place.model).stdout
+    assert "DRUG, LOC" in shown
+    assert "30 in 30 groups" in shown
+    assert json.loads(convener("info", place.model, "--json").stdout)["experts"] == 2
+
+
+def test_a_saved_configuration_repeats_the_run(place: Workplace, tmp_path: Path) -> None:
+    run, output = place.model / "run.json", tmp_path / "again"
+    convener("train", place.text, "--dictionary", place.dictionary, "--config", run, "-o", output)
+    for name in ("expert-0.safetensors", "expert-1.safetensors", "run.json"):
+        assert (output / name).read_bytes() == (place.model / name).read_bytes()
+
+
+def stopped_at(line: str, sign: signal.Signals, arguments: Sequence[str | Path]) -> str:
+    """Send a signal to a run when it prints a line; what it then prints, and its exit code."""
+    command = [PROGRAM, *map(str, arguments)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as running:
+        assert running.stderr is not None
+        next(shown for shown in running.stderr if shown.startswith(line))
+        running.send_signal(sign)
+        rest = running.stderr.read()
+        return f"{rest}{running.wait()}"
+
+
+def test_interrupted_and_resumed_gives_the_same_model(place: Workplace, tmp_path: Path) -> None:
+    output = tmp_path / "model"
+    arguments = ["train", place.text, "--dictionary", place.dictionary, "-o", output, *place.tiny]
+    end = stopped_at("experts: round=1", signal.SIGINT, arguments).splitlines()
+    assert end[-2:] == ["convener: stopped; a training run is taken up again with --resume", "130"]
+    assert [path.name for path in tmp_path.iterdir()] == ["model.checkpoint"]
+    convener(*arguments, "--resume")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    for index in range(2):
+        name = f"expert-{index}.safetensors"
+        assert (output / name).read_bytes() == (place.model / name).read_bytes()
+
+
+def test_a_killed_run_leaves_no_half_written_model(place: Workplace, tmp_path: Path) -> None:
+    output = tmp_path / "model"
+    arguments = ["train", place.text, "--dictionary", place.dictionary, "-o", output, *place.tiny]
+    assert stopped_at("warm-up: round=2", signal.SIGKILL, arguments).endswith("-9")
+    assert not output.exists()
+    convener(*arguments, "--resume")
+    assert (output / "expert-1.safetensors").is_file()
+
+
+def test_starting_is_quick() -> None:
+    began = time.monotonic()
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import convener.cli.main, sys; print('torch' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert loaded.stdout.strip() == "False"
+    assert time.monotonic() - began < 10

@@ -1,0 +1,96 @@
+"""Encoders: found by name, checked, and never fetched when they are on this disk."""
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from convener.errors import ModelError
+from convener.models import encoders
+from convener.models.encoders import Encoder, minilm_folder, resolve
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sockets that refuse to connect."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    return
+
+
+def test_minilm_is_embedded_and_verified(no_network: None) -> None:
+    encoder = Encoder.from_pretrained("minilm", shapes=True)
+    assert encoder.dim == 384
+    assert encoder.max_pieces == 510
+    assert resolve("minilm") == (str(minilm_folder()), True)
+
+
+def test_an_altered_minilm_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoders, "MINILM_SHA256", "0" * 64)
+    minilm_folder.cache_clear()
+    with pytest.raises(ModelError, match="not the published one"):
+        minilm_folder()
+
+
+def test_a_local_folder_opens_no_socket(no_network: None, tiny_encoder: Path) -> None:
+    assert Encoder.from_pretrained(str(tiny_encoder), shapes=False).dim == 32
+
+
+def test_names_and_paths(tmp_path: Path, tiny_encoder: Path) -> None:
+    assert resolve(str(tiny_encoder)) == (str(tiny_encoder), True)
+    assert resolve("bert-base-cased") == ("bert-base-cased", False)
+    for path in (str(tmp_path / "none"), "./none", "~/none/such", "a/b/c"):
+        with pytest.raises(ModelError, match="no encoder folder"):
+            resolve(path)
+
+
+def test_a_folder_without_weights(tmp_path: Path, tiny_encoder: Path) -> None:
+    for path in tiny_encoder.iterdir():
+        if path.suffix == ".json":
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(ModelError, match="cannot load the encoder"):
+        Encoder.from_pretrained(str(tmp_path), shapes=False)
+
+
+def test_an_encoder_with_weights_missing(tmp_path: Path, tiny_encoder: Path) -> None:
+    for path in tiny_encoder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    weights = load_file(tmp_path / "model.safetensors")
+    dropped = next(name for name in sorted(weights) if "attention" in name)
+    save_file({k: v for k, v in weights.items() if k != dropped}, tmp_path / "model.safetensors")
+    with pytest.raises(ModelError, match="lacks 1 of its weights"):
+        Encoder.from_pretrained(str(tmp_path), shapes=False)
+
+
+def test_code_in_a_folder_is_never_run(tmp_path: Path, tiny_encoder: Path) -> None:
+    for path in tiny_encoder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    config = json.loads((tmp_path / "config.json").read_text())
+    config |= {"model_type": "strange", "auto_map": {"AutoModel": "strange.Model"}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "strange.py").write_text("raise SystemExit('this code was run')\n")
+    with pytest.raises(ModelError, match="cannot load the encoder"):
+        Encoder.from_pretrained(str(tmp_path), shapes=False)
+
+
+def test_words_are_cut_one_by_one(tiny_encoder: Path) -> None:
+    words = Encoder.from_pretrained(str(tiny_encoder), shapes=False).words
+    assert words([" Rome", " aspirin"]) == [*words([" Rome"]), *words([" aspirin"])]
+    assert all(words([" \ufe0f", " x" * 3, "東"]))
+
+
+def test_without_shapes_input_is_the_encoders_own(tiny_encoder: Path) -> None:
+    encoder = Encoder.from_pretrained(str(tiny_encoder), shapes=False).eval()
+    ids = torch.tensor([[2, 7, 8, 3]])
+    mask = torch.ones_like(ids)
+    with torch.inference_mode():
+        expected = encoder.model(input_ids=ids, attention_mask=mask).last_hidden_state
+        found = encoder(ids, mask, torch.zeros_like(ids))
+    torch.testing.assert_close(found, expected)

@@ -1,0 +1,223 @@
+"""The gazetteer: longest names on word boundaries, case as each entry reads it."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from convener.dictionary.gazetteer import Case, Entry, Gazetteer
+from convener.errors import DataError
+from convener.text.tokens import words
+
+FAST = settings(deadline=None, max_examples=150)
+VOCABULARY = ("nile", "Nile", "NILE", "us", "US")
+Found = list[tuple[int, int, tuple[str, ...]]]
+
+entries = st.builds(
+    Entry,
+    st.lists(st.sampled_from(VOCABULARY), min_size=1, max_size=3).map(" ".join),
+    st.sampled_from(["A", "B"]),
+    case=st.sampled_from(["smart", "exact", "ignore"]),
+)
+texts = st.lists(
+    st.tuples(st.sampled_from(VOCABULARY), st.sampled_from([" ", " ", "  ", "\n", "-"])),
+    min_size=3,
+    max_size=12,
+).map(lambda pairs: "".join(word + gap for word, gap in pairs))
+
+
+def reads(entry: Entry, surface: str) -> bool:
+    name, seen = entry.surface.split(), surface.split()
+    if [w.casefold() for w in name] != [w.casefold() for w in seen]:
+        return False
+    if entry.case == "ignore" or name == seen:
+        return True
+    if entry.case == "exact":
+        return False
+    return len(name) > 1 or name[0].islower() or (seen[0].isupper() and len(seen[0]) > 3)
+
+
+def brute_force(listed: list[Entry], text: str) -> Found:
+    found: Found = []
+    offsets = words(text)
+    position = 0
+    while position < len(offsets):
+        for stop in range(len(offsets), position, -1):
+            start, end = offsets[position][0], offsets[stop - 1][1]
+            labels = {entry.label for entry in listed if reads(entry, text[start:end])}
+            if labels:
+                found.append((start, end, tuple(sorted(labels))))
+                position = stop
+                break
+        else:
+            position += 1
+    return found
+
+
+def names(listed: list[Entry], text: str) -> list[str]:
+    return [text[m.start : m.end] for m in Gazetteer(listed).matches(text)]
+
+
+@FAST
+@given(st.lists(entries, min_size=3, max_size=8), texts)
+def test_matches_are_the_longest_names_from_left_to_right(listed: list[Entry], text: str) -> None:
+    matches = Gazetteer(listed).matches(text)
+    assert [(m.start, m.end, m.labels) for m in matches] == brute_force(listed, text)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("art", "party art, start", ["art"]),
+        ("aspirin", "aspirin's (Aspirin)", ["aspirin", "Aspirin"]),
+        ("cafe", "cafe\u0301 cafe", ["cafe"]),
+        ("folic acid", "folic\u00a0 acid; folic\nacid", ["folic\u00a0 acid", "folic\nacid"]),
+        ("A&B", "A&B or a & b", ["A&B", "a & b"]),
+        ("Straße", "STRASSE", ["STRASSE"]),
+        ("東京", "在東京都", ["東京"]),
+        ("👩\u200d💻", "a 👩\u200d💻!", ["👩\u200d💻"]),
+    ],
+)
+def test_names_stand_on_word_boundaries(name: str, text: str, found: list[str]) -> None:
+    assert names([Entry(name, "X")], text) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "case", "found"),
+    [
+        ("nile", "smart", "nile Nile NILE"),
+        ("Nile", "smart", "Nile NILE"),
+        ("NILE", "smart", "NILE"),
+        ("Ray", "smart", "Ray"),
+        ("Nile", "exact", "Nile"),
+        ("nile", "exact", "nile"),
+        ("NILE", "ignore", "nile Nile NILE"),
+    ],
+)
+def test_case_is_read_as_the_entry_says(name: str, case: Case, found: str) -> None:
+    text = "nile Nile NILE ray Ray RAY"
+    assert names([Entry(name, "X", case=case)], text) == found.split()
+
+
+def test_names_of_several_types_are_ambiguous() -> None:
+    listed = [Entry("Jordan", "PER", "p1"), Entry("jordan", "LOC"), Entry("Petra", "LOC")]
+    gazetteer = Gazetteer(listed)
+    assert [m.labels for m in gazetteer.matches("Jordan, jordan, Petra")] == [
+        ("LOC", "PER"),
+        ("LOC",),
+        ("LOC",),
+    ]
+    assert gazetteer.ambiguous == {"Jordan": ("LOC", "PER")}
+    assert gazetteer.labels == ("LOC", "PER")
+
+
+def test_repeated_names_are_counted_not_kept() -> None:
+    gazetteer = Gazetteer([Entry("Rome", "LOC", "q1"), Entry("Rome", "LOC"), Entry("Rome", "ORG")])
+    assert (gazetteer.duplicates, len(gazetteer)) == (1, 2)
+    assert next(gazetteer.matches("Rome")).entries[0].id == "q1"
+
+
+@pytest.mark.parametrize("case", ["smart", "exact"])
+def test_names_that_differ_in_case_are_no_duplicates(case: Case) -> None:
+    listed = [Entry("Aspirin", "DRUG", case=case), Entry("aspirin", "DRUG", case=case)]
+    assert names(listed, "aspirin Aspirin") == ["aspirin", "Aspirin"]
+    assert names(listed[::-1], "aspirin Aspirin") == ["aspirin", "Aspirin"]
+
+
+def test_a_name_is_listed_whatever_its_case_and_spacing() -> None:
+    gazetteer = Gazetteer([Entry("Folic Acid", "DRUG")])
+    assert "folic  ACID" in gazetteer
+    assert "folic" not in gazetteer
+    assert 5 not in gazetteer
+
+
+@pytest.mark.parametrize("entry", [Entry("", "X"), Entry(" \t", "X"), Entry("a", "")])
+def test_an_entry_needs_a_name_and_a_label(entry: Entry) -> None:
+    with pytest.raises(DataError, match=r"expected a name|has no label"):
+        Gazetteer([entry])
+
+
+def load(folder: Path, name: str, content: str, label: str | None = None) -> Gazetteer:
+    (folder / name).write_bytes(content.encode())
+    return Gazetteer.from_file(folder / name, label)
+
+
+SOURCES = {
+    "plain.csv": 'aspirin,DRUG,d1,ignore\n"Smith, ""Jo""",PER\n',
+    "header.csv": "\ufeffLabel, Surface ,case,id\r\nDRUG,aspirin,ignore,d1\r\n"
+    'PER,"Smith, ""Jo""",,\r\n',
+    "blank.csv": '\n\nsurface,label,id,case\n\naspirin,DRUG,d1,ignore\n"Smith, ""Jo""",PER\n',
+    "plain.tsv": 'aspirin\tDRUG\td1\tignore\n"Smith, ""Jo"""\tPER\n',
+    "lines.jsonl": '{"surface": "aspirin", "label": "DRUG", "id": "d1", "case": "ignore"}\n\n'
+    '{"surface": "Smith, \\"Jo\\"", "label": "PER", "id": null, "note": 1}\n',
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_source_says_the_same(tmp_path: Path, name: str) -> None:
+    gazetteer = load(tmp_path, name, SOURCES[name])
+    assert [entry for listed in gazetteer.entries.values() for entry in listed] == [
+        Entry("aspirin", "DRUG", "d1", "ignore"),
+        Entry('Smith, "Jo"', "PER"),
+    ]
+    assert gazetteer.unusable == []
+
+
+def test_a_list_of_names_takes_its_label_from_the_caller(tmp_path: Path) -> None:
+    gazetteer = load(tmp_path, "names.txt", "Oslo\n\n Lima, Peru \n", "LOC")
+    assert names([e for v in gazetteer.entries.values() for e in v], "Oslo - Lima, Peru") == [
+        "Oslo",
+        "Lima, Peru",
+    ]
+    assert gazetteer.labels == ("LOC",)
+
+
+def test_label_and_case_of_the_caller_serve_rows_that_give_none(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("Oslo,, ,\nLima, , , \nZed,PER,,smart\n")
+    gazetteer = Gazetteer.from_csv(path, label="LOC", case="ignore")
+    assert gazetteer.unusable == []
+    assert {e.surface: (e.label, e.case) for v in gazetteer.entries.values() for e in v} == {
+        "Oslo": ("LOC", "ignore"),
+        "Lima": ("LOC", "ignore"),
+        "Zed": ("PER", "smart"),
+    }
+
+
+def test_unusable_rows_are_listed_with_their_place(tmp_path: Path) -> None:
+    gazetteer = load(tmp_path, "a.csv", "Oslo,LOC\n,LOC\nLima\n\nZed,PER,,loud\n")
+    assert len(gazetteer) == 1
+    places = [row.removeprefix(f"{tmp_path}/a.csv").split(": ")[0] for row in gazetteer.unusable]
+    assert places == [":2", ":3", ":5"]
+    assert "expected case smart, exact, ignore, got 'loud'" in gazetteer.unusable[2]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "cause"),
+    [
+        ("a.csv", "", ": expected names with labels"),
+        ("a.csv", "surface,label\n", "found none in 0 rows"),
+        ("a.csv", "Oslo\nLima\n", "found none in 2 rows; the first row: "),
+        ("a.txt", "Oslo\n", "'Oslo' has no label"),
+        ("a.csv", 'Oslo,LOC\n"Li"ma,LOC\n', "a.csv:2: the table cannot be read"),
+        ("a.csv", 'Oslo,LOC\n"Lima,LOC\n', "a.csv:2: the table cannot be read"),
+        ("a.jsonl", '{"surface": "a", "label": "X"}\n{"surface"\n', "a.jsonl:2: expected a JSON"),
+        ("a.jsonl", '["a", "X"]\n', "a.jsonl:1: expected a JSON object"),
+        ("a.csv", "Oslo,LOC\n\x00,LOC\n", "a.csv:2: expected text, got a NUL"),
+    ],
+)
+def test_a_source_that_cannot_serve_is_refused_in_one_line(
+    tmp_path: Path, name: str, content: str, cause: str
+) -> None:
+    with pytest.raises(DataError) as caught:
+        load(tmp_path, name, content)
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path}/{name}")
+    assert cause in message
+    assert "\n" not in message
+
+
+def test_a_missing_source_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none\.csv: no such file"):
+        Gazetteer.from_csv(tmp_path / "none.csv")

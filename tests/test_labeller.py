@@ -1,0 +1,149 @@
+"""The labeller: four states of a label, all of them counted."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from convener.dictionary import Entry, Gazetteer, Labeller, Summary
+from convener.dictionary.labeller import SOURCE, abstaining
+from convener.text.documents import Document, Entity
+
+FAST = settings(deadline=None, max_examples=80)
+GAZETTEER = Gazetteer(
+    [
+        Entry("aspirin", "DRUG", "d1"),
+        Entry("Jordan", "LOC", "l1"),
+        Entry("Jordan", "PER", "p1"),
+        Entry("New York", "LOC"),
+    ]
+)
+STATES = "Aspirin helped Jordan and Mr Zed in New York."
+
+sentences = st.lists(
+    st.sampled_from(
+        ["aspirin", "Jordan", "Zed", "new", "york", "New", "so", "!", "👩\u200d💻", "\n"]
+    ),
+    max_size=12,
+).map(" ".join)
+
+
+def state(document: Document, word: tuple[int, int]) -> str:
+    labels = {e.label for e in document.entities if e.start <= word[0] < e.end}
+    if word in document.unknown:
+        return "unknown"
+    return ("outside", "typed", "ambiguous")[len(labels)]
+
+
+def test_each_word_is_in_one_of_four_states() -> None:
+    document = Labeller(GAZETTEER, abstain=True)(Document(STATES))
+    states = {document.text[a:b]: state(document, (a, b)) for a, b in document.words()}
+    assert states == {
+        "Aspirin": "typed",
+        "helped": "outside",
+        "Jordan": "ambiguous",
+        "and": "outside",
+        "Mr": "unknown",
+        "Zed": "unknown",
+        "in": "outside",
+        "New": "typed",
+        "York": "typed",
+        ".": "outside",
+    }
+
+
+def test_without_abstaining_nothing_is_unknown() -> None:
+    assert Labeller(GAZETTEER)(Document(STATES)).unknown == ()
+
+
+def test_entities_carry_id_and_source() -> None:
+    found = Labeller(GAZETTEER)(Document("Jordan took aspirin"))
+    assert set(found.entities) == {
+        Entity(0, 6, "LOC", id="l1", source=SOURCE),
+        Entity(0, 6, "PER", id="p1", source=SOURCE),
+        Entity(12, 19, "DRUG", id="d1", source=SOURCE),
+    }
+
+
+def test_labels_replace_labels_and_nothing_else() -> None:
+    tokens = ((0, 3), (4, 11))
+    before = Document("Zed aspirin", (Entity(0, 3, "PER"),), "7", "g", tokens, ((0, 3),))
+    after = Labeller(GAZETTEER)(before)
+    assert [e.label for e in after.entities] == ["DRUG"]
+    assert after.unknown == ()
+    assert (after.text, after.id, after.group, after.tokens) == ("Zed aspirin", "7", "g", tokens)
+
+
+@FAST
+@given(sentences)
+def test_labels_obey_the_offset_law(text: str) -> None:
+    document = Labeller(GAZETTEER, abstain=True)(Document(text))
+    assert all(document.surface(e) in GAZETTEER for e in document.entities)
+    covered = {i for e in document.entities for i in range(e.start, e.end)}
+    assert all(covered.isdisjoint(range(*span)) for span in document.unknown)
+    assert set(document.unknown) <= set(document.words())
+
+
+@pytest.mark.parametrize(
+    ("text", "unknown"),
+    [
+        ("Zed ran", []),
+        ("then Zed ran", ["Zed"]),
+        ("done. Zed ran", []),
+        ("he said “Zed” ran: Zed", []),
+        ("the McKay of NATO", ["McKay", "NATO"]),
+        ("then I ran", []),
+        ("then Jordan ran", []),
+        ("then éa Éa", ["Éa"]),
+    ],
+)
+def test_unlisted_capitals_inside_a_sentence_are_unknown(text: str, unknown: list[str]) -> None:
+    document = Labeller(GAZETTEER, abstain=True)(Document(text))
+    assert [text[start:end] for start, end in document.unknown] == unknown
+
+
+@FAST
+@given(st.lists(sentences, max_size=5))
+def test_the_summary_counts_every_state(texts: list[str]) -> None:
+    summary = Summary()
+    documents = Labeller(GAZETTEER, abstain=True).label(map(Document, texts))
+    seen = list(summary.watch(documents))
+    assert [d.text for d in seen] == texts
+    states = Counter(state(d, word) for d in seen for word in d.words())
+    spans = [[e.span for e in d.entities] for d in seen]
+    assert summary.documents == len(texts)
+    assert summary.documents_with_match == sum(map(bool, spans))
+    assert summary.words == states.total()
+    assert summary.words_covered == states["typed"] + states["ambiguous"]
+    assert summary.words_unknown == states["unknown"]
+    assert summary.matches == sum(len(set(s)) for s in spans)
+    assert summary.ambiguous.total() == states["ambiguous"]
+
+
+def test_the_summary_names_types_and_ambiguous_names() -> None:
+    summary = Summary()
+    summary.add(Labeller(GAZETTEER)(Document("Jordan, Jordan and aspirin in New York")))
+    assert summary.types == {"DRUG": 1, "LOC": 1}
+    assert summary.ambiguous == {"Jordan (LOC/PER)": 2}
+
+
+LABELLED = Labeller(GAZETTEER)(Document("so aspirin and Zed"))
+
+
+def test_capitals_are_trusted_where_they_are_rare() -> None:
+    marked = abstaining([LABELLED, Document("so it is")])
+    assert [d.unknown for d in marked] == [((15, 18),), ()]
+    assert [d.entities for d in marked] == [LABELLED.entities, ()]
+
+
+def test_capitals_are_not_trusted_where_they_are_common() -> None:
+    shouted = [LABELLED, Document("so We Go Up")]
+    assert abstaining(shouted) == shouted
+    assert abstaining(shouted, limit=3.9) == shouted
+    assert [len(d.unknown) for d in abstaining(shouted, limit=4)] == [1, 3]
+
+
+def test_unknown_stretches_of_the_source_are_kept() -> None:
+    own = [LABELLED, Document("so it is", unknown=((0, 2),))]
+    assert abstaining(own) == own
