@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from convener.errors import DataError
 from convener.text.documents import Document, Entity
 from convener.text.formats import Format, read, write
 from convener.text.tags import Scheme, tags_from_spans
@@ -209,8 +210,21 @@ def test_a_long_line_is_read_whole(folder: Path) -> None:
     assert len(text) == 2_000_000
     write(folder / "long.jsonl", [document])
     assert list(read(folder / "long.jsonl")) == [document]
-    write(folder / "long.txt", [document])
+    write(folder / "long.txt", [Document(text)])
     assert [d.text for d in read(folder / "long.txt")] == [text]
+
+
+def test_plain_text_refuses_labels_it_would_lose(folder: Path) -> None:
+    with pytest.raises(DataError, match="plain text cannot hold labels"):
+        write(folder / "lost.txt", [Document("Rome", (Entity(0, 4, "LOC"),))])
+    assert not (folder / "lost.txt").exists()
+
+
+def test_columns_keep_groups(folder: Path) -> None:
+    documents = [Document("a b", group=group) for group in ("x", "x", "y", "z", "z")]
+    write(folder / "groups.conll", documents)
+    groups = [document.group for document in read(folder / "groups.conll")]
+    assert [groups.index(group) for group in groups] == [0, 0, 2, 3, 3]
 
 
 def test_reading_is_streaming(folder: Path) -> None:
@@ -219,7 +233,9 @@ def test_reading_is_streaming(folder: Path) -> None:
     assert [d.text for d in islice(read(path), 2)] == ["a", "b"]
 
 
-def test_standard_streams(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+def test_standard_streams(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     stdin = io.TextIOWrapper(io.BytesIO('{"text": "Zoe\u0308"}\n'.encode()))
     monkeypatch.setattr("sys.stdin", stdin)
     assert write("-", read("-")) == 1

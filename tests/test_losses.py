@@ -1,5 +1,7 @@
 """Losses: what a set of allowed labels, and a target distribution, pull at."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -107,7 +109,7 @@ def test_cross_entropy_and_kl_pull_alike(seed: int, other: int) -> None:
 
 
 @pytest.mark.parametrize("loss", [cross_entropy, kl_divergence])
-def test_rows_without_weight_count_for_nothing(loss: type[cross_entropy]) -> None:
+def test_rows_without_weight_count_for_nothing(loss: Callable[..., Tensor]) -> None:
     beliefs, targets = logits(0).log_softmax(-1), logits(1).softmax(-1)
     weights = torch.tensor([1, 0, 1, 0, 0, 1]).double()
     kept = weights.bool()

@@ -1,5 +1,7 @@
 """Words: exact offsets, whole letters, shapes."""
 
+import unicodedata
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,7 +57,6 @@ def test_a_word_is_a_run_of_letters_or_one_other_character(text: str, expected: 
         "বাংলা",
         "தமிழ்",
         "తెలుగు",
-        "ไทยดี",
         "עִבְרִית",
         "قُرْٰ",
         "x\u20dd",
@@ -95,3 +96,11 @@ def test_shape_gives_case_back(word: str, name: str) -> None:
 @given(texts)
 def test_every_word_has_a_shape(text: str) -> None:
     assert all(shape(word) in range(len(SHAPES)) for word in cut(text))
+
+
+@pytest.mark.parametrize("text", ["東京タワー", "ไทยดี", "ខ្មែរ"])
+def test_scripts_without_spaces_are_cut_at_every_character(text: str) -> None:
+    cuts = words(text)
+    assert len(cuts) > 1
+    assert [start for start, _ in cuts[1:]] == [end for _, end in cuts[:-1]]
+    assert all(unicodedata.category(text[start])[0] != "M" for start, _ in cuts)

@@ -22,13 +22,14 @@ def open_output(path: str | Path) -> Iterator[IO[str]]:
         yield sys.stdout
         sys.stdout.flush()
         return
-    target = Path(path)
+    target = Path(path).resolve()
     if target.exists() and not target.is_file():
         if target.is_dir():
             raise DataError(f"expected a file to write to, got the folder {target}")
         with target.open("w", encoding="utf-8", newline="\n") as stream:
             yield stream
         return
+    target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     try:
         with partial.open("w", encoding="utf-8", newline="\n") as stream:
@@ -50,11 +51,16 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     retired = target.with_name(f".{target.name}.retired-{os.getpid()}")
     try:
+        shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
         yield partial
         if target.exists():
             target.rename(retired)
         partial.rename(target)
+    except BaseException:
+        if retired.exists() and not target.exists():
+            retired.rename(target)
+        raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(retired, ignore_errors=True)

@@ -36,11 +36,12 @@ class Entry:
 
     def accepts(self, surface: str) -> bool:
         """Whether the case of a surface that equals the name otherwise is the right one."""
-        if self.case == "ignore" or surface == self.surface:
+        found, name = _cased(surface), _cased(self.surface)
+        if self.case == "ignore" or found == name:
             return True
         if self.case == "exact":
-            return " ".join(surface.split()) == " ".join(self.surface.split())
-        if len(words(self.surface)) > 1 or self.surface == self.surface.lower():
+            return False
+        if len(name) > 1 or self.surface == self.surface.lower():
             return True
         return surface.isupper() and len(surface) > 3
 
@@ -77,13 +78,17 @@ class Gazetteer:
             self._add(entry)
 
     def _add(self, entry: Entry) -> None:
-        key = _key(entry.surface, words(entry.surface))
+        key = _folded(entry.surface)
         if not key:
             raise DataError(f"expected a name, got {entry.surface!r} for label {entry.label!r}")
         if not entry.label:
             raise DataError(f"the name {entry.surface!r} has no label")
         known = self.entries.setdefault(key, [])
-        if any(entry.label == other.label and entry.case == other.case for other in known):
+        if any(
+            (entry.label, entry.case, _cased(entry.surface))
+            == (other.label, other.case, _cased(other.surface))
+            for other in known
+        ):
             self.duplicates += 1
             return
         known.append(entry)
@@ -125,7 +130,7 @@ class Gazetteer:
 
     def __contains__(self, surface: object) -> bool:
         """Whether a name is listed, whatever its case and spacing."""
-        return isinstance(surface, str) and _key(surface, words(surface)) in self.entries
+        return isinstance(surface, str) and _folded(surface) in self.entries
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -144,7 +149,7 @@ class Gazetteer:
     def matches(self, text: str) -> Iterator[Match]:
         """The names in a text from left to right, the longest at each place, none overlapping."""
         offsets = words(text)
-        folded = _key(text, offsets)
+        folded = _folded(text)
         position = 0
         while position < len(folded):
             match = self._longest_at(text, offsets, folded, position)
@@ -173,14 +178,18 @@ class Gazetteer:
         return None
 
 
-def _key(text: str, offsets: tuple[tuple[int, int], ...]) -> tuple[str, ...]:
-    return tuple(text[start:end].casefold() for start, end in offsets)
+def _cased(text: str) -> tuple[str, ...]:
+    return tuple(text[start:end] for start, end in words(text))
+
+
+def _folded(text: str) -> tuple[str, ...]:
+    return tuple(word.casefold() for word in _cased(text))
 
 
 def _entry(row: dict[str, str], label: str | None, case: Case) -> Entry:
     surface = (row.get("surface") or "").strip()
-    chosen = (row.get("label") or label or "").strip()
-    policy = (row.get("case") or case).strip()
+    chosen = (row.get("label") or "").strip() or label or ""
+    policy = (row.get("case") or "").strip() or case
     if policy not in get_args(Case):
         raise DataError(f"expected case {', '.join(get_args(Case))}, got {policy!r}")
     return Entry(surface, chosen, row.get("id") or None, cast(Case, policy))

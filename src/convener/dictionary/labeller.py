@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from convener.dictionary.gazetteer import Gazetteer
+from convener.dictionary.gazetteer import Gazetteer, Match
 from convener.text.documents import Document, Entity, Offsets, by_span
 from convener.text.tokens import SHAPES, shape
 
@@ -18,6 +18,8 @@ _SENTENCE_ENDS = frozenset(".!?:;\"'“”‘’«»()[]*#-–—")
 class Labeller:
     """Labels documents by a gazetteer.
 
+    Where a document brings its own words, a name must begin and end with one of them.
+
     With `abstain`, capitalised words inside a sentence that no name covers are marked *unknown*:
     they may be names that the dictionary lacks, so training should not take them for outside.
     """
@@ -29,11 +31,19 @@ class Labeller:
         """The document with the dictionary's labels in place of any it had."""
         entities = tuple(
             Entity(match.start, match.end, entry.label, id=entry.id, source=SOURCE)
-            for match in self.gazetteer.matches(document.text)
+            for match in self._matches(document)
             for entry in {entry.label: entry for entry in reversed(match.entries)}.values()
         )
         labelled = replace(document, entities=entities, unknown=())
         return replace(labelled, unknown=unmatched_names(labelled)) if self.abstain else labelled
+
+    def _matches(self, document: Document) -> Iterator[Match]:
+        matches = self.gazetteer.matches(document.text)
+        if document.tokens is None:
+            return matches
+        starts = {start for start, _ in document.tokens}
+        ends = {end for _, end in document.tokens}
+        return (match for match in matches if match.start in starts and match.end in ends)
 
     def label(self, documents: Iterable[Document]) -> Iterator[Document]:
         """Documents labelled one by one."""
@@ -47,8 +57,9 @@ def unmatched_names(document: Document) -> tuple[Offsets, ...]:
     previous = "."
     for start, end in document.words():
         word = document.text[start:end]
-        looks = shape(word) in _NAME_SHAPES and previous not in _SENTENCE_ENDS
-        if looks and start not in covered:
+        looks = shape(word) in _NAME_SHAPES and word != word.lower()
+        begins = set(previous) <= _SENTENCE_ENDS
+        if looks and not begins and start not in covered:
             found.append((start, end))
         previous = word
     return tuple(found)
@@ -106,7 +117,9 @@ class Summary:
         self.documents_with_match += bool(document.entities)
         self.words += len(offsets)
         self.words_covered += sum(start in covered for start, _ in offsets)
-        self.words_unknown += len(document.unknown)
+        self.words_unknown += sum(
+            any(start < b and end > a for a, b in document.unknown) for start, end in offsets
+        )
         for _, entities in by_span(document.entities):
             if len(entities) == 1:
                 self.types[entities[0].label] += 1

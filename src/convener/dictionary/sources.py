@@ -40,16 +40,17 @@ def _table(lines: Iterator[Line], delimiter: str) -> Iterator[Row]:
             last = line
             yield line.text + "\n"
 
-    names: tuple[str, ...] = COLUMNS
+    names: tuple[str, ...] | None = None
     reader = csv.reader(remembered(), delimiter=delimiter, strict=True)
     try:
-        for number, cells in enumerate(reader):
+        for cells in reader:
             if not any(cell.strip() for cell in cells):
                 continue
-            header = tuple(cell.strip().lower() for cell in cells)
-            if number == 0 and "surface" in header:
-                names = header
-                continue
+            if names is None:
+                header = tuple(cell.strip().lower() for cell in cells)
+                names = header if "surface" in header else COLUMNS
+                if names is header:
+                    continue
             place = f"{last.path}:{last.number}" if last else ""
             yield place, dict(zip(names, cells, strict=False))
     except csv.Error as error:
@@ -64,11 +65,11 @@ def _json(lines: Iterator[Line]) -> Iterator[Row]:
             continue
         try:
             item = json.loads(line.text)
-        except json.JSONDecodeError as error:
-            raise line.error(f"expected a JSON object, got broken JSON ({error.msg})") from None
+        except (ValueError, RecursionError) as error:
+            raise line.error(f"expected a JSON object, got broken JSON ({error})") from None
         if not isinstance(item, dict):
             raise line.error(
                 'expected a JSON object such as {"surface": "aspirin", "label": "DRUG"}'
             )
-        row = {name: str(item[name]) for name in COLUMNS if item.get(name) is not None}
+        row = {name: str(item[name]) for name in COLUMNS if isinstance(item.get(name), str | int)}
         yield f"{line.path}:{line.number}", row

@@ -48,7 +48,7 @@ def fair_assignment(scores: Tensor, tau: float, floor: float = 0.5) -> Tensor:
     plan = sinkhorn(scores, tau)
     chosen = plan.argmax(dim=1)
     groups, experts = plan.shape
-    least = math.floor(floor * groups / experts)
+    least = max(math.floor(floor * groups / experts), min(1, groups // experts))
     sizes = torch.bincount(chosen, minlength=experts)
     for hungry in range(experts):
         cost = plan.gather(1, chosen[:, None])[:, 0] - plan[:, hungry]
@@ -71,7 +71,7 @@ def random_start(groups: int, experts: int, generator: torch.Generator) -> Tenso
 def clustered_start(
     embeddings: Tensor, experts: int, generator: torch.Generator, iterations: int = 20
 ) -> Tensor:
-    """An even assignment of groups by embeddings [groups, dim]: k-means with fair steps.
+    """A fair assignment of groups by embeddings [groups, dim]: k-means with fair steps.
 
     Embeddings are compared by cosine; first centres are groups far from one another.
     """

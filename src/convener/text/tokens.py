@@ -6,12 +6,22 @@ purpose: it never joins two names, every character but white space is in exactly
 encoder cuts words further anyway.
 """
 
-import re
 import unicodedata
 
-_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
-_MARKS = "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u064b-\u0655\u093a-\u094f\u200d\ufe0e\ufe0f"
-_WORD = re.compile(rf"[{_UNSPACED}][{_MARKS}]*|(?:(?![{_UNSPACED}])\w[{_MARKS}]*)+|\S[{_MARKS}]*")
+import regex
+
+_WORD = regex.compile(
+    r"""
+    (?(DEFINE)
+        (?P<unspaced> [\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}] )
+        (?P<marks> [\p{M}\u200c\u200d]* )
+    )
+    (?&unspaced) (?&marks)
+    | (?: (?! (?&unspaced) ) \w (?&marks) )+
+    | [^\s\x1c-\x1f] (?&marks)
+    """,
+    regex.VERBOSE,
+)
 
 
 def words(text: str) -> tuple[tuple[int, int], ...]:

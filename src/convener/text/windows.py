@@ -50,7 +50,8 @@ def _runs(lengths: Sequence[int], limit: int, overlap: int) -> list[tuple[int, i
         if stop == len(lengths):
             break
         following, shared = stop, 0
-        while following - 1 > start and shared + lengths[following - 1] <= overlap:
+        room = min(overlap, limit - lengths[stop])
+        while following - 1 > start and shared + lengths[following - 1] <= room:
             following -= 1
             shared += lengths[following]
         start = following

@@ -30,11 +30,11 @@ _READERS: dict[Format, Callable[[Iterable[Line], OnError], Iterator[Document]]] 
     "tokens": jsonl.read_tokens,
     "conll": conll.read,
 }
-_WRITERS: dict[Format, Callable[[Document], str]] = {
-    "text": plain.line,
-    "jsonl": jsonl.characters_line,
-    "tokens": jsonl.tokens_line,
-    "conll": conll.block,
+_WRITERS: dict[Format, Callable[[Iterable[Document]], Iterator[str]]] = {
+    "text": plain.lines,
+    "jsonl": lambda documents: map(jsonl.characters_line, documents),
+    "tokens": lambda documents: map(jsonl.tokens_line, documents),
+    "conll": conll.blocks,
 }
 _ENDINGS: dict[str, Format] = {
     ".txt": "text",
@@ -59,11 +59,15 @@ def read(
         raise error
 
     lines = numbered_lines(path)
-    first = next(lines, None)
-    if first is None:
+    head: list[Line] = []
+    for line in lines:
+        head.append(line)
+        if line.text.strip():
+            break
+    if not head:
         raise DataError(f"{path}: the file is empty, expected at least one document")
-    chosen = format or _detect(Path(path), first)
-    return _READERS[chosen](itertools.chain([first], lines), on_error or refuse)
+    chosen = format or _detect(Path(path), head[-1])
+    return _READERS[chosen](itertools.chain(head, lines), on_error or refuse)
 
 
 def write(path: str | Path, documents: Iterable[Document], format: Format | None = None) -> int:
@@ -73,10 +77,15 @@ def write(path: str | Path, documents: Iterable[Document], format: Format | None
     """
     render = _WRITERS[format or _ENDINGS.get(Path(path).suffix.lower(), "jsonl")]
     count = 0
-    with open_output(path) as stream:
+
+    def counted() -> Iterator[Document]:
+        nonlocal count
         for document in documents:
-            stream.write(render(document))
             count += 1
+            yield document
+
+    with open_output(path) as stream:
+        stream.writelines(render(counted()))
     return count
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from convener.errors import DataError
 from convener.text.documents import Document, Entity
-from convener.text.formats.jsonl import word_span
+from convener.text.formats.jsonl import word_indices
 from convener.text.formats.lines import Line, OnError
 from convener.text.tags import spans_from_tags, split_tag, tags_from_spans
 
@@ -24,7 +24,8 @@ def read(lines: Iterable[Line], on_error: OnError) -> Iterator[Document]:
             try:
                 sentence.append(_row(line, columns))
             except DataError as error:
-                on_error(error)
+                if not bad:
+                    on_error(error)
                 bad = True
             continue
         if sentence and not bad:
@@ -63,14 +64,29 @@ def _document(sentence: list[tuple[str, str]], group: str | None) -> Document:
     )
 
 
-def block(document: Document) -> str:
-    """A document as lines of word and BIO tag, with the blank line that ends it.
+def blocks(documents: Iterable[Document]) -> Iterator[str]:
+    """Each document as lines of word and BIO tag, a `-DOCSTART-` line where a new group begins.
 
     Raises:
-        DataError: entities overlap, or one begins or ends inside a word.
+        DataError: something that columns cannot say: overlapping entities, a boundary inside a
+            word, white space in a word or a label, an unknown stretch.
     """
-    offsets = document.words()
-    spans = [(*word_span(document, e.span), e.label) for e in document.entities]
-    tags = tags_from_spans(len(offsets), spans)
-    rows = [f"{document.text[a:b]}\t{tag}\n" for (a, b), tag in zip(offsets, tags, strict=True)]
-    return "".join(rows) + "\n"
+    group = None
+    for document in documents:
+        if document.group is not None and document.group != group:
+            yield "-DOCSTART-\tO\n\n"
+        group = document.group
+        yield _block(document)
+
+
+def _block(document: Document) -> str:
+    if document.unknown:
+        raise DataError("columns cannot hold unknown stretches: write .jsonl")
+    words = [document.text[start:end] for start, end in document.words()]
+    indices = word_indices(document)
+    spans = [(*indices(e.span), e.label) for e in document.entities]
+    for value in (*words, *(label for _, _, label in spans)):
+        if len(value.split()) != 1 or value != value.strip():
+            raise DataError(f"{value!r} holds white space, which columns cannot say: write .jsonl")
+    tags = tags_from_spans(len(words), spans)
+    return "".join(f"{word}\t{tag}\n" for word, tag in zip(words, tags, strict=True)) + "\n"

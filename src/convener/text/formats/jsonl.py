@@ -10,18 +10,23 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from convener.errors import DataError
-from convener.text.documents import Document, Entity
+from convener.text.documents import Document, Entity, Offsets
 from convener.text.formats.lines import Line, OnError
 
 
 class _Item(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    id: str | None = None
-    doc_id: str | None = None
+    id: str | int | None = None
+    doc_id: str | int | None = None
+
+    def names(self) -> dict[str, str | None]:
+        """Id and group as a document has them."""
+        named = {"id": self.id, "group": self.doc_id}
+        return {name: None if value is None else str(value) for name, value in named.items()}
 
 
 class _EntityItem(BaseModel):
@@ -43,7 +48,7 @@ class _CharacterItem(_Item):
 
 
 class _TokenItem(_Item):
-    tokens: list[str] = Field(min_length=1)
+    tokens: list[str]
     spans: list[tuple[int, int, str]] = []
     unknown: list[tuple[int, int]] = []
 
@@ -53,8 +58,11 @@ _KEYS = TypeAdapter(dict[str, object])
 
 
 def kind(line: Line) -> Literal["jsonl", "tokens"]:
-    """Which of the two formats a first line is in: words have no `text`."""
-    keys = _parse(line, _KEYS.validate_json)
+    """Which of the two formats a line is in, broken or not: words have no `text`."""
+    try:
+        keys = _KEYS.validate_json(line.text)
+    except ValidationError:
+        return "tokens" if '"tokens"' in line.text and '"text"' not in line.text else "jsonl"
     return "tokens" if "tokens" in keys and "text" not in keys else "jsonl"
 
 
@@ -103,7 +111,7 @@ def _character_document(line: str) -> Document:
     item = _CharacterItem.model_validate_json(line)
     entities = tuple(Entity(**dict(entity)) for entity in item.entities)
     tokens = tuple(item.tokens) if item.tokens is not None else None
-    return Document(item.text, entities, item.id, item.doc_id, tokens, tuple(item.unknown))
+    return Document(item.text, entities, tokens=tokens, unknown=tuple(item.unknown), **item.names())
 
 
 def _token_document(line: str) -> Document:
@@ -129,9 +137,8 @@ def _token_document(line: str) -> Document:
             Entity(*characters(start, end, f"span {label!r}"), label)
             for start, end, label in item.spans
         ),
-        id=item.id,
-        group=item.doc_id,
         tokens=tuple(offsets),
+        **item.names(),
         unknown=tuple(characters(*span, "unknown stretch") for span in item.unknown),
     )
 
@@ -160,26 +167,33 @@ def tokens_line(document: Document) -> str:
     Raises:
         DataError: an entity begins or ends inside a word.
     """
-    offsets = document.words()
+    indices = word_indices(document)
     item: dict[str, object] = _head(document) | {
-        "tokens": [document.text[start:end] for start, end in offsets],
-        "spans": [[*word_span(document, e.span), e.label] for e in document.entities],
+        "tokens": [document.text[start:end] for start, end in document.words()],
+        "spans": [[*indices(e.span), e.label] for e in document.entities],
     }
     if document.unknown:
-        item["unknown"] = [word_span(document, span) for span in document.unknown]
+        item["unknown"] = [indices(span) for span in document.unknown]
     return _dump(item)
 
 
-def word_span(document: Document, span: tuple[int, int]) -> tuple[int, int]:
-    """The word indices `[first, last + 1)` of a character span that keeps to word boundaries."""
+def word_indices(document: Document) -> Callable[[Offsets], Offsets]:
+    """Turns character spans of a document into word indices `[first, last + 1)`.
+
+    What it returns raises DataError for a span that begins or ends inside a word.
+    """
     starts = {start: index for index, (start, _) in enumerate(document.words())}
     ends = {end: index + 1 for index, (_, end) in enumerate(document.words())}
-    if span[0] not in starts or span[1] not in ends:
-        raise DataError(
-            f"{document.text[span[0] : span[1]]!r} at {span[0]}-{span[1]} begins or ends inside a "
-            "word, which a format of words cannot say: write .jsonl with characters"
-        )
-    return starts[span[0]], ends[span[1]]
+
+    def indices(span: Offsets) -> Offsets:
+        if span[0] not in starts or span[1] not in ends:
+            raise DataError(
+                f"{document.text[span[0] : span[1]]!r} at {span[0]}-{span[1]} begins or ends "
+                "inside a word, which a format of words cannot say: write .jsonl with characters"
+            )
+        return starts[span[0]], ends[span[1]]
+
+    return indices
 
 
 def _head(document: Document) -> dict[str, object]:

@@ -2,18 +2,26 @@
 
 from collections.abc import Iterable, Iterator
 
+from convener.errors import DataError
 from convener.text.documents import Document
 from convener.text.formats.lines import Line, OnError
 
 
-def read(lines: Iterable[Line], on_error: OnError) -> Iterator[Document]:
+def read(source: Iterable[Line], on_error: OnError) -> Iterator[Document]:
     """A document for each line that is not blank; nothing in plain text can be in error."""
     del on_error
-    for line in lines:
+    for line in source:
         if line.text.strip():
             yield Document(line.text)
 
 
-def line(document: Document) -> str:
-    """The text of a document as one line; line breaks inside it become spaces, offsets stay."""
-    return document.text.translate({10: " ", 13: " "}) + "\n"
+def lines(documents: Iterable[Document]) -> Iterator[str]:
+    """The text of each document as one line; line breaks inside it become spaces.
+
+    Raises:
+        DataError: a document has labels, which plain text would lose.
+    """
+    for document in documents:
+        if document.entities or document.unknown:
+            raise DataError("plain text cannot hold labels: write a .jsonl or .conll file")
+        yield document.text.translate({10: " ", 13: " "}) + "\n"
