@@ -44,7 +44,7 @@ from convener.training.progress import Listener
 Figures = dict[str, object]
 Round = Callable[[int, int], Figures]
 
-MIN_ROUND_STEPS, MAX_ROUND_STEPS = 50, 200
+MIN_ROUND_STEPS, MAX_ROUND_STEPS = 50, 100
 
 _LOSSES = {"kl": kl_divergence, "ce": cross_entropy}
 
@@ -54,7 +54,7 @@ class BondConfig(BaseModel):
 
     A round is `round_steps` steps of optimisation of each expert, on all groups or on its own, so
     that none learns less than a single model would. Left open, it is about one pass over the
-    corpus, from 50 steps for a small one to 200 for a big one.
+    corpus, from 50 steps for a small one to 100 for a big one.
     `refresh` counts rounds between two teachers, `patience` rounds without a better dev F1.
     """
 
