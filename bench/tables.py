@@ -1,0 +1,137 @@
+"""Writes the tables of the documentation from the results files: nothing is typed by hand.
+
+    python bench/tables.py [--check]
+
+A page holds `<!-- table: NAME -->` and `<!-- end -->`; what stands between is replaced. `--check`
+changes nothing and fails if a page is not up to date.
+"""
+
+import argparse
+import json
+import re
+import statistics
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+RESULTS = Path(__file__).parent / "results"
+PAGES = ("README.md", "docs/results.md")
+METHODS = {
+    "dictionary": "dictionary's labels",
+    "stage1": "stage I",
+    "bond": "BOND",
+    "bond-moe": "panel (BOND-MoE)",
+    "gold": "gold labels",
+}
+MARK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.S)
+
+
+def load(name: str) -> list[dict]:
+    """Rows of a results file, none if it was never made."""
+    path = RESULTS / f"{name}.json"
+    content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    return content if isinstance(content, list) else content["rows"]
+
+
+def demo() -> str:
+    """The four methods on the bundled corpus."""
+    lines = ["| | precision | recall | F1 | recall, unseen names |", "|---|---|---|---|---|"]
+    for row in load("demo"):
+        cells = [f"{row[name]:.1f}" for name in ("precision", "recall", "f1", "unseen_recall")]
+        lines.append(f"| {METHODS[row['method']]} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def first_look() -> str:
+    """F1 by method and set: mean over seeds, half the range behind it, number of seeds."""
+    rows = load("first_look")
+    sets = list(dict.fromkeys(row["set"] for row in rows))
+    lines = [f"| | {' | '.join(sets)} |", "|---" * (len(sets) + 1) + "|"]
+    for method, name in METHODS.items():
+        cells = [
+            summary([r["f1"] for r in rows if (r["set"], r["method"]) == (s, method)]) for s in sets
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def details() -> str:
+    """Everything that was measured, a line for each set and method."""
+    rows = load("first_look")
+    lines = [
+        "| set | method | seeds | precision | recall | F1 | recall, unseen | seconds | peak MB |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for data in dict.fromkeys(row["set"] for row in rows):
+        for method, name in METHODS.items():
+            chosen = [r for r in rows if (r["set"], r["method"]) == (data, method)]
+            if chosen:
+                cells = [mean(chosen, c) for c in ("precision", "recall", "f1", "unseen_recall")]
+                cost = [
+                    f"{statistics.mean(r[c] for r in chosen):.0f}"
+                    for c in ("seconds", "peak_rss_mb")
+                ]
+                lines.append(f"| {' | '.join([data, name, str(len(chosen)), *cells, *cost])} |")
+    return "\n".join(lines) + "\n"
+
+
+def no_dev() -> str:
+    """Ways to choose a state without gold labels, judged by dev F1."""
+    lines = [
+        "| set | seed | fixed schedule | held-out names | best by dev |",
+        "|---|---|---|---|---|",
+    ]
+    for row in load("no_dev"):
+        cells = [f"{row[c]:.1f}" for c in ("fixed_dev_f1", "held_out_dev_f1", "best_dev_f1")]
+        lines.append(f"| {row['set']} | {row['seed']} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def throughput() -> str:
+    """Training speed against a large matrix product on the same machine."""
+    lines = [
+        "| batch | training, GFLOP/s | product, GFLOP/s | ratio | prediction, words/s |",
+        "|---|---|---|---|---|",
+    ]
+    for row in load("throughput"):
+        cells = [f"{row[c]:,}" for c in ("train_gflops", "product_gflops", "ratio")]
+        words = f"{row['predict_words_per_second']:,}"
+        lines.append(f"| {row['batch']} | {' | '.join(cells)} | {words} |")
+    return "\n".join(lines) + "\n"
+
+
+def summary(values: list[float]) -> str:
+    """Mean, half the range and number of seeds of some scores."""
+    if not values:
+        return "–"
+    if len(values) == 1:
+        return f"{values[0]:.1f} (1)"
+    spread = (max(values) - min(values)) / 2
+    return f"{statistics.mean(values):.1f} ± {spread:.1f} ({len(values)})"
+
+
+def mean(rows: list[dict], column: str) -> str:
+    """Mean of a column, a dash where it was not measured."""
+    values = [row[column] for row in rows if row[column] is not None]
+    return f"{statistics.mean(values):.1f}" if values else "–"
+
+
+TABLES = {f.__name__: f for f in (demo, first_look, details, no_dev, throughput)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    for name in PAGES:
+        path = ROOT / name
+        old = path.read_text(encoding="utf-8")
+        new = MARK.sub(lambda m: f"{m[1]}{TABLES[m[2]]()}{m[3]}", old)
+        if check and new != old:
+            sys.exit(f"{name} is not up to date: run python bench/tables.py")
+        if new != old:
+            path.write_text(new, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
