@@ -87,6 +87,25 @@ def no_dev() -> str:
     return "\n".join(lines) + "\n"
 
 
+def choices() -> str:
+    """Dev F1 with and without what the defaults do."""
+    rows = load("choices")
+    lines = ["| choice | set | without | with |", "|---|---|---|---|"]
+    for choice, data in dict.fromkeys((row["choice"], row["set"]) for row in rows):
+        cells = [
+            summary(
+                [
+                    r["dev_f1"]
+                    for r in rows
+                    if (r["choice"], r["set"]) == (choice, data) and r["value"] in values
+                ]
+            )
+            for values in ((False, "never"), (True, "always"))
+        ]
+        lines.append(f"| {choice} | {data} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
 def throughput() -> str:
     """Training speed against a large matrix product on the same machine."""
     lines = [
@@ -116,7 +135,7 @@ def mean(rows: list[dict], column: str) -> str:
     return f"{statistics.mean(values):.1f}" if values else "–"
 
 
-TABLES = {f.__name__: f for f in (demo, first_look, details, no_dev, throughput)}
+TABLES = {f.__name__: f for f in (demo, first_look, details, choices, no_dev, throughput)}
 
 
 def main() -> None:

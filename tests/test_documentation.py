@@ -1,4 +1,4 @@
-"""What the documentation shows is true: its commands run, its example works, its tables are made."""
+"""What the documentation shows is true: commands run, the example works, tables are generated."""
 
 import re
 import shlex

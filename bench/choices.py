@@ -1,0 +1,67 @@
+"""Two choices behind the defaults, judged on dev: word shapes, and abstaining on unlisted names.
+
+    CONVENER_DATA=... python bench/choices.py --seed 0
+
+*Shapes* compares the tagger with and without the shape embedding on gold labels, the ceiling of
+everything after. *Abstain* compares stage I with unlisted words that look like names left out of
+the loss, or taken for outside. Rows that the results file already has are not run again.
+"""
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from convener import api
+from convener.inference.card import installed_versions
+from convener.recipes.run import SUPERVISED, RunConfig, override
+
+RESULTS = Path(__file__).parent / "results" / "choices.json"
+SHAPES = {"bond.warmup_rounds": 5, "bond.expert_rounds": 1}
+STAGE_ONE = {"bond.experts": 1, "bond.self_training": False}
+RUNS = [
+    *(("shapes", data, value) for data in ("webpage", "wikigold") for value in (False, True)),
+    *(
+        ("abstain", data, value)
+        for data in ("webpage", "wikigold", "twitter")
+        for value in ("never", "always")
+    ),
+]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", nargs="+", type=int, default=[0])
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    rows = json.loads(options.results.read_text()) if options.results.exists() else []
+    for seed in options.seed:
+        for choice, data, value in RUNS:
+            key = {"choice": choice, "set": data, "value": value, "seed": seed}
+            if any(key.items() <= row.items() for row in rows):
+                continue
+            rows.append(key | measure(choice, data, value, seed))
+            print(json.dumps(rows[-1]), flush=True)
+            options.results.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def measure(choice: str, data: str, value: object, seed: int) -> dict[str, object]:
+    """Train once and report the best dev F1."""
+    root = Path(os.environ["CONVENER_DATA"]) / "distant" / data
+    if choice == "shapes":
+        changes = SHAPES | {"tagger.shapes": value, "seed": seed}
+        config, labels = override(SUPERVISED, changes), "gold"
+    else:
+        changes = STAGE_ONE | {"abstain": value, "seed": seed}
+        config, labels = override(RunConfig(), changes), "distant"
+    model = api.train(root / f"train.{labels}.jsonl", dev=root / "dev.jsonl", config=config)
+    return {
+        "dev_f1": model.card.dev_f1,
+        "encoder": "minilm",
+        "versions": " ".join(f"{k}=={v}" for k, v in installed_versions().items()),
+        "command": f"python bench/choices.py --seed {seed}",
+    }
+
+
+if __name__ == "__main__":
+    main()
