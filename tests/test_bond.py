@@ -177,6 +177,13 @@ def test_more_experts_than_groups(labelled: list[Document], run_config: MakeConf
         train(labelled[:2], config=run_config(experts=3))
 
 
+def test_documents_without_words_do_no_harm(
+    labelled: list[Document], run_config: MakeConfig
+) -> None:
+    documents = [Document(""), *labelled, Document(" \n")]
+    assert train(documents, config=run_config(experts=2)).card.documents == len(documents)
+
+
 def test_nothing_to_learn_from(run_config: MakeConfig) -> None:
     with pytest.raises(DataError, match="without a single entity"):
         train(["no names here"], config=run_config())

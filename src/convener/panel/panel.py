@@ -59,11 +59,10 @@ def log_beliefs(expert: Expert, examples: Sequence[Example], documents: int) -> 
     pieces: list[list[tuple[int, Rows]]] = [[] for _ in range(documents)]
     for example, rows in _beliefs(expert, examples):
         pieces[example.document].append((example.start, rows))
-    empty = np.zeros((0, 1), dtype=np.float32)
+    classes = next((rows.shape[1] for parts in pieces for _, rows in parts), 1)
+    empty = np.zeros((0, classes), dtype=np.float32)
     return [
-        np.concatenate([rows for _, rows in sorted(parts, key=lambda part: part[0])])
-        if parts
-        else empty
+        np.concatenate([empty, *(rows for _, rows in sorted(parts, key=lambda part: part[0]))])
         for parts in pieces
     ]
 

@@ -145,8 +145,9 @@ class Bond(Recipe):
 
     def warm_up(self, steps: int, round_: int) -> Figures:
         """All groups train the one model (eq 1)."""
+        del round_
         objective = self.corpus.distant_objective()
-        return {"loss": self._train([self.corpus.examples], objective, steps, round_)}
+        return {"loss": self._train([self.corpus.examples], objective, steps)}
 
     def hard_em(self, steps: int, round_: int) -> Figures:
         """E-step: each group to its expert; M-step: each expert on its groups (eqs 3-8)."""
@@ -157,7 +158,7 @@ class Bond(Recipe):
             self.corpus.examples_of([z_d == z for z_d in assigned])
             for z in range(len(self.experts))
         ]
-        loss = self._train(mine, self.corpus.distant_objective(), steps, round_)
+        loss = self._train(mine, self.corpus.distant_objective(), steps)
         return {"loss": loss} | figures
 
     def part(self) -> Figures:
@@ -189,7 +190,7 @@ class Bond(Recipe):
         kept = sum(float(w.sum()) for w in weights) / max(1, sum(len(w) for w in weights))
         objective = soft_objective(targets, weights, _LOSSES[self.config.loss])
         everything = [self.corpus.examples] * len(self.experts)
-        loss = self._train(everything, objective, steps, round_)
+        loss = self._train(everything, objective, steps)
         return {"loss": loss, "kept": round(kept, 4)} | figures
 
     def relabel(self) -> Figures:
@@ -217,9 +218,7 @@ class Bond(Recipe):
             "moved": None if described.moved is None else round(described.moved, 4),
         }
 
-    def _train(
-        self, shares: Sequence[list[Example]], objective: Objective, steps: int, round_: int
-    ) -> float:
+    def _train(self, shares: Sequence[list[Example]], objective: Objective, steps: int) -> float:
         losses = []
         for index, (learner, examples) in enumerate(zip(self.learners, shares, strict=True)):
             if examples:

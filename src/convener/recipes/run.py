@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from accelerate import Accelerator
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from convener.dictionary.labeller import abstaining
 from convener.errors import ConfigError, DataError
@@ -34,7 +34,7 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     labels: tuple[str, ...] | None = None
     abstain: Literal["auto", "always", "never"] = "auto"
     precision: Literal["no", "bf16", "fp16"] = "no"
