@@ -6,8 +6,8 @@ Every row is one training run in a process of its own, with states chosen on the
 scored on the test split. The dictionary's own labels are known on the training split only, so the
 row `dictionary` scores them there against gold. Rows that the results file already has are not
 run again, so the command can be stopped and repeated. The figures of every round go to a file
-beside it. `conll03-3k` is the first 3,000 training
-sentences of conll03, cut after a whole document.
+beside it. `conll03-3k` is the first 3,000 training and 800 dev sentences of conll03, cut after a
+whole document, with the whole test split.
 """
 
 import argparse
@@ -121,7 +121,9 @@ def run(data: str, method: str, seed: int, encoder: str) -> list[dict[str, objec
 
     def documents(name: str) -> list:
         loaded = list(read(root / f"{name}.jsonl"))
-        return whole_documents(loaded, 3000) if data.endswith("-3k") and "train" in name else loaded
+        if not data.endswith("-3k") or name == "test":
+            return loaded
+        return whole_documents(loaded, 3000 if "train" in name else 800)
 
     distant, dev, test = documents("train.distant"), documents("dev"), documents("test")
     known = {normal(name) for name in surfaces(distant)}

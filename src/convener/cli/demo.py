@@ -27,6 +27,7 @@ NAMES = {
 }
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")
 SHOWN = 6
+ROUND_STEPS = 40
 
 
 def demo(
@@ -45,7 +46,7 @@ def demo(
     began = time.monotonic()
     from convener.demo import load_data
     from convener.demo.compare import compare
-    from convener.recipes.run import RunConfig
+    from convener.recipes.run import RunConfig, override
 
     data = load_data()
     summary = Summary()
@@ -60,8 +61,10 @@ def demo(
         results[method] = evaluation
         err.print(f"{NAMES[method]}: F1 {100 * evaluation.scores.exact.f1:.2f}", markup=False)
 
+    settings = {"seed": seed, "bond.round_steps": ROUND_STEPS}
+    config = override(RunConfig(), settings)
     with rounds() as listener:
-        panel = compare(data, listener, on_method, RunConfig(seed=seed))
+        panel = compare(data, listener, on_method, config)
     panel.save_pretrained(output)
     rows = [_row(method, evaluation) for method, evaluation in results.items()]
     table(
