@@ -1,5 +1,6 @@
 """Laws that every panel keeps, of one expert or of several."""
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -69,6 +70,14 @@ def test_a_long_text_is_read_whole(model: Recogniser) -> None:
     found = {e.start for e in model.predict(sentence * 50)}
     for offset in range(0, 50 * len(sentence), len(sentence)):
         assert all(e.start + offset in found for e in alone)
+
+
+def test_an_endless_stream_is_answered_as_it_comes(model: Recogniser) -> None:
+    taken = itertools.count()
+    endless = ("We gave aspirin in Oslo today ." for _ in taken)
+    answers = list(itertools.islice(model.predict(endless), 3))
+    assert answers[0] == answers[2] != []
+    assert next(taken) < 10_000
 
 
 def test_texts_without_words(model: Recogniser) -> None:
