@@ -56,7 +56,7 @@ def measure(config: OptimiserConfig, rounds: int, steps: int) -> dict[str, float
     documents = [Labeller(data.gazetteer)(document) for document in data.texts]
     expert = Tagger.create(data.gazetteer.labels, TaggerConfig(), seed=0)
     corpus = Corpus(documents, expert)
-    learner = Learner(expert, config, 10_000, Accelerator(cpu=True))
+    learner = Learner(expert, "throughput", config, 10_000, Accelerator(cpu=True))
     words = sum(len(document.words()) for document in documents)
     trained, predicted, product, tokens = [], [], [], []
     for number in range(rounds + 1):

@@ -135,7 +135,7 @@ def test_the_ablations_train(
         {"reweight": False},
         {"start": "random"},
         {"ema": 0.5},
-        {"confidence": 0.0},
+        {"confidence": 0.999},
     ],
 )
 def test_every_option_changes_the_model(

@@ -16,7 +16,7 @@ from convener.text.documents import Document, Entity
 
 MakeTagger = Callable[[int], Tagger]
 
-TEXTS = ("Rome .", "We gave aspirin in New York today .", "Tea , then codeine", "")
+TEXTS = ("Rome .", "We gave aspirin in New York today .", "Tea , then codeine")
 
 
 def test_examples_cover_every_word_once(tagger: MakeTagger) -> None:

@@ -25,6 +25,7 @@ from convener.files import new_folder, sha256
 from convener.inference.card import Card, render
 from convener.models.tagger import Tagger, TaggerConfig
 from convener.panel.panel import Panel
+from convener.training.checkpoints import apart
 
 SCHEMA = 1
 
@@ -145,4 +146,4 @@ def _common(states: list[dict[str, Tensor]]) -> set[str]:
 
 
 def _save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
-    save_file({name: values.cpu().contiguous() for name, values in tensors.items()}, path)
+    save_file(apart(tensors), path)

@@ -4,6 +4,7 @@ A row is a word, a class is a BIO tag. Decoding takes the most probable sequence
 continues an entity of its own type.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
-from transformers import set_seed
 
 from convener.errors import ConfigError, DataError
 from convener.models.encoders import MINILM, Encoder
 from convener.models.expert import Allowed, Batch, Example, Expert, Rows
+from convener.models.seeding import seeded
 from convener.text.documents import Document, Entity, by_span, crossing
 from convener.text.tags import spans_from_tags
 from convener.text.tokens import shape
@@ -62,8 +63,8 @@ class Tagger(Expert):
     def create(cls, labels: Sequence[str], config: TaggerConfig, seed: int) -> "Tagger":
         """A tagger with pretrained encoder and a head drawn from the seed."""
         encoder = Encoder.from_pretrained(config.encoder, config.shapes)
-        set_seed(seed)
-        return cls(encoder, labels, config)
+        with seeded(seed):
+            return cls(encoder, labels, config)
 
     @classmethod
     def from_folder(cls, folder: Path, labels: Sequence[str], config: TaggerConfig) -> "Tagger":
@@ -155,19 +156,17 @@ class Tagger(Expert):
         offsets = document.words()
         allowed = np.zeros((len(offsets), len(self.tags)), dtype=np.bool_)
         allowed[:, 0] = True
-        starts = np.array([start for start, _ in offsets])
-        ends = np.array([end for _, end in offsets])
-        for span in document.unknown:
-            allowed[(starts < span[1]) & (ends > span[0])] = True
+        starts = [start for start, _ in offsets]
+        ends = [end for _, end in offsets]
+        for start, end in document.unknown:
+            allowed[bisect_right(ends, start) : bisect_left(starts, end)] = True
         for (start, end), entities in by_span(document.entities):
-            touched = np.flatnonzero((starts < end) & (ends > start))
-            if not len(touched):
-                continue
-            allowed[touched] = False
-            for entity in entities:
+            first, stop = bisect_right(ends, start), bisect_left(starts, end)
+            allowed[first:stop] = False
+            for entity in entities if first < stop else ():
                 begin = self._begin(entity.label)
-                allowed[touched[0], begin] = True
-                allowed[touched[1:], begin + 1] = True
+                allowed[first, begin] = True
+                allowed[first + 1 : stop, begin + 1] = True
         return allowed
 
     def _begin(self, label: str) -> int:

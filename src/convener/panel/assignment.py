@@ -41,11 +41,12 @@ def sinkhorn(scores: Tensor, tau: float, iterations: int = 500, tolerance: float
 def fair_assignment(scores: Tensor, tau: float, floor: float = 0.5) -> Tensor:
     """Each group's highest expert in the fair plan, no expert starving, [groups].
 
+    τ is in units of the scores' spread, since scores draw together as experts learn.
     The arg max of a fair plan is not balanced by itself (equal scores would send every group to
     one expert), so experts left with less than `floor` of an even share are given the groups
     whose move costs least plan log-mass, taken from experts that are above it.
     """
-    plan = sinkhorn(scores, tau)
+    plan = sinkhorn(scores / spread(scores), tau)
     chosen = plan.argmax(dim=1)
     groups, experts = plan.shape
     least = max(math.floor(floor * groups / experts), min(1, groups // experts))
@@ -61,6 +62,13 @@ def fair_assignment(scores: Tensor, tau: float, floor: float = 0.5) -> Tensor:
                 sizes[giver] -= 1
                 sizes[hungry] += 1
     return chosen
+
+
+def spread(scores: Tensor) -> float:
+    """How far scores differ beyond what rows and columns explain; 1 where they do not."""
+    scores = scores.double()
+    rest = scores - scores.mean(dim=0) - scores.mean(dim=1, keepdim=True) + scores.mean()
+    return float(rest.std(correction=0)) or 1.0
 
 
 def random_start(groups: int, experts: int, generator: torch.Generator) -> Tensor:
@@ -81,11 +89,11 @@ def clustered_start(
     while len(centres) < experts:
         nearest = (points @ centres.T).max(dim=1).values
         centres = torch.cat([centres, points[nearest.argmin()][None]])
-    chosen = fair_assignment(points @ centres.T, tau=0.05)
+    chosen = fair_assignment(points @ centres.T, tau=0.1)
     for _ in range(iterations):
         means = torch.stack([points[chosen == expert].mean(dim=0) for expert in range(experts)])
         centres = torch.nn.functional.normalize(means, dim=1)
-        again = fair_assignment(points @ centres.T, tau=0.05)
+        again = fair_assignment(points @ centres.T, tau=0.1)
         if torch.equal(again, chosen):
             break
         chosen = again

@@ -7,7 +7,7 @@ The distant labels ŷ of a dictionary are incomplete and noisy. The recipe has t
 2. *Experts.* K copies of it part. Hard EM over groups (eqs 3-5): the E-step gives each group d to
    z_d = argmax_z of the mean of log p(ŷ_t | z, x; θ) over its words, dropout off; the M-step
    trains each expert on its groups. With fair assignment (eqs 6-8) the argmax is taken in the
-   Sinkhorn plan of exp(score / τ), so no expert starves.
+   Sinkhorn plan of exp(score / τ), τ being in units of the scores' spread, so no expert starves.
 3. *Self-training.* The ensemble of the experts re-labels every document, each expert is a student
    of these pseudo labels, and the students become the next teacher. Targets are hard, or soft:
    t = (q²/f) / Σ(q²/f) with f_c = Σ q_c over the first sub-words of the whole corpus; only words
@@ -16,8 +16,8 @@ The distant labels ŷ of a dictionary are incomplete and noisy. The recipe has t
 K = 1 is BOND; `fair=False`, `self_training=False` and K = 1 are the paper's three ablations.
 Prediction averages the experts' probabilities.
 
-With a dev set the state of the best dev F1 is kept; without one the schedule is fixed. No other
-gold label is read.
+With a dev set each stage starts from the best state of the one before and the best state of all is
+kept; without one the schedule is fixed. No other gold label is read.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -64,7 +64,7 @@ class BondConfig(BaseModel):
     fair: bool = True
     self_training: bool = True
     start: Literal["clusters", "random"] = "clusters"
-    tau: float = Field(default=0.05, gt=0)
+    tau: float = Field(default=0.1, gt=0)
     round_steps: int | None = Field(default=None, ge=1)
     warmup_rounds: int = Field(default=3, ge=1)
     expert_rounds: int = Field(default=2, ge=1)
@@ -137,7 +137,7 @@ class Bond(Recipe):
                 self.experts.append(self.experts[0].clone())
             ema = self.config.ema if name == "self-training" else 0.0
             return [
-                Learner(expert, self.optimiser, rounds * steps, self.accelerator, ema)
+                Learner(expert, name, self.optimiser, rounds * steps, self.accelerator, ema)
                 for expert in self.experts
             ]
 
@@ -222,7 +222,7 @@ class Bond(Recipe):
         losses = []
         for index, (learner, examples) in enumerate(zip(self.learners, shares, strict=True)):
             if examples:
-                seed = derived_seed(self.seed, learner.steps, learner.total_steps, index)
+                seed = derived_seed(self.seed, *learner.name.encode(), learner.steps, index)
                 step = self.listener.step
                 losses.append(learner.train(examples, objective, steps, seed, step))
         return round(float(np.mean(losses)), 5)
@@ -259,7 +259,7 @@ def pseudo_labels(
         targets /= targets.sum(axis=1, keepdims=True)
     weights = (targets.max(axis=1) > config.confidence).astype(np.float32)
     if config.targets == "hard":
-        targets = np.eye(rows.shape[1])[targets.argmax(axis=1)]
+        targets = np.eye(rows.shape[1])[rows.argmax(axis=1)]
     ends = np.cumsum([len(document) for document in probabilities])[:-1]
     return np.split(targets.astype(np.float32), ends), np.split(weights, ends)
 

@@ -1,9 +1,9 @@
 """Running a recipe: stages of rounds, dev selection, checkpoints that resume exactly.
 
 A recipe is a list of stages, a stage a number of rounds. Between rounds everything that matters
-is in the recipe's state, so that is where checkpoints are taken. With a dev set the best state so
-far is kept, a stage ends early when `patience` rounds in a row bring nothing better, and the next
-stage starts from the best.
+is in the recipe's state, so that is where checkpoints are taken. With a dev set a stage ends early
+when `patience` rounds in a row bring nothing better, the next stage starts from the best state of
+the one before, and the run ends with the best state of all.
 """
 
 import time
@@ -37,7 +37,7 @@ class Stage:
 
 @dataclass(slots=True)
 class Best:
-    """The best state so far: its dev F1 and the learned state of each expert."""
+    """The best state of a stage or a run: its dev F1 and the learned state of each expert."""
 
     f1: float
     experts: list[State]
@@ -104,6 +104,7 @@ class Runner:
         self.save_share = save_share
         self.progress = Progress()
         self.best: Best | None = None
+        self.stage_best: Best | None = None
         self._saved_at = time.monotonic()
         self._save_seconds = 0.0
 
@@ -128,7 +129,7 @@ class Runner:
                 self.listener.step()
             while self.progress.round < stage.rounds and not self._stale():
                 self._round(stage)
-            self._close(number)
+            self._close(number, last=number == len(stages) - 1)
             self.listener.stage_done(stage.name, self.recipe.experts)
         return self.progress.history
 
@@ -150,19 +151,25 @@ class Runner:
 
     def _keep_best(self, f1: float) -> None:
         self.progress.stale += 1
+        if self.stage_best is not None and f1 <= self.stage_best.f1:
+            return
+        states = [expert.learned_state() for expert in self.recipe.answering()]
+        self.stage_best = Best(f1, [{k: v.clone() for k, v in s.items()} for s in states])
+        self.progress.stale = 0
         if self.best is None or f1 > self.best.f1:
-            states = [expert.learned_state() for expert in self.recipe.answering()]
-            self.best = Best(f1, [{k: v.clone() for k, v in s.items()} for s in states])
-            self.progress.stale = 0
+            self.best = self.stage_best
 
     def _stale(self) -> bool:
         return self.dev_f1 is not None and self.progress.stale >= self.patience
 
-    def _close(self, number: int) -> None:
+    def _close(self, number: int, last: bool) -> None:
         self.recipe.experts = self.recipe.answering()
-        if self.best is not None:
-            for index, expert in enumerate(self.recipe.experts):
-                expert.load_learned_state(self.best.experts[index % len(self.best.experts)])
+        best = self.best if last else self.stage_best
+        if best is not None:
+            del self.recipe.experts[len(best.experts) :]
+            for expert, state in zip(self.recipe.experts, best.experts, strict=True):
+                expert.load_learned_state(state)
+        self.stage_best = None
         self.progress.stage, self.progress.round, self.progress.stale = number + 1, 0, 0
         self.recipe.learners = []
         self._save()
@@ -175,12 +182,14 @@ class Runner:
             tensors |= {f"learner.{index}.{k}": v for k, v in learner.state().items()}
         for index, expert in enumerate(self.recipe.experts):
             tensors |= {f"expert.{index}.{k}": v.clone() for k, v in expert.learned_state().items()}
-        for index, state in enumerate(self.best.experts if self.best else ()):
-            tensors |= {f"best.{index}.{k}": v for k, v in state.items()}
+        bests = {"best": self.best, "stage_best": self.stage_best}
+        for name, best in bests.items():
+            for index, state in enumerate(best.experts if best else ()):
+                tensors |= {f"{name}.{index}.{k}": v for k, v in state.items()}
         note = {
             "fingerprint": self.fingerprint,
             "experts": len(self.recipe.experts),
-            "best_f1": self.best.f1 if self.best else None,
+            "dev_f1": {name: best.f1 if best else None for name, best in bests.items()},
             "progress": {s: getattr(self.progress, s) for s in Progress.__slots__},
         }
         began = time.monotonic()
@@ -204,9 +213,14 @@ class Runner:
         for index, expert in enumerate(self.recipe.experts):
             expert.load_learned_state(under(f"expert.{index}.", state))
         self.recipe.load_shared_state(under("shared.", state))
-        if known["best_f1"] is not None:
-            count = len({k.split(".")[1] for k in state if k.startswith("best.")})
-            self.best = Best(
-                known["best_f1"], [under(f"best.{index}.", state) for index in range(count)]
-            )
+        self.best = _best("best", known["dev_f1"], state)
+        self.stage_best = _best("stage_best", known["dev_f1"], state)
         return state
+
+
+def _best(name: str, dev_f1: Mapping[str, float | None], state: State) -> Best | None:
+    f1 = dev_f1[name]
+    if f1 is None:
+        return None
+    count = len({key.split(".")[1] for key in state if key.startswith(f"{name}.")})
+    return Best(f1, [under(f"{name}.{index}.", state) for index in range(count)])

@@ -37,7 +37,6 @@ class RunConfig(BaseModel):
     seed: int = Field(default=0, ge=0)
     labels: tuple[str, ...] | None = None
     abstain: Literal["auto", "always", "never"] = "auto"
-    precision: Literal["no", "bf16", "fp16"] = "no"
     tagger: TaggerConfig = TaggerConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     bond: BondConfig = BondConfig()
@@ -116,7 +115,7 @@ def train_panel(
         )
     listener = listener or Silence()
     labels = config.labels or labels_of(documents)
-    accelerator = Accelerator(mixed_precision=config.precision)
+    accelerator = Accelerator()
     expert = Tagger.create(labels, config.tagger, config.seed)
     supervision: Sequence[Document] = documents
     if config.abstain != "never":

@@ -18,9 +18,21 @@ _TENSORS = "state.safetensors"
 def save(folder: Path, note: Mapping[str, object], tensors: Mapping[str, Tensor]) -> None:
     """Replace the checkpoint in `folder` by this one."""
     with new_folder(folder) as fresh:
-        copies = {name: values.contiguous() for name, values in tensors.items()}
-        save_file(copies, fresh / _TENSORS)
+        save_file(apart(tensors), fresh / _TENSORS)
         (fresh / _NOTE).write_text(json.dumps(note, indent=1), encoding="utf-8")
+
+
+def apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors on the CPU, each with memory of its own, as safetensors wants them."""
+    separate: dict[str, Tensor] = {}
+    owners: set[int] = set()
+    for name, values in tensors.items():
+        kept = values.detach().cpu().contiguous()
+        if kept.data_ptr() in owners:
+            kept = kept.clone()
+        owners.add(kept.data_ptr())
+        separate[name] = kept
+    return separate
 
 
 def load(folder: Path) -> tuple[dict[str, object], dict[str, Tensor]]:

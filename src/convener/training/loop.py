@@ -6,16 +6,17 @@ run that never stopped, and experts may train in any order.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from convener.errors import ConfigError
 from convener.models.expert import Example, Expert
+from convener.models.seeding import seeded
 from convener.training.batching import endless_batches
 
 Objective = Callable[[Tensor, Sequence[Example]], Tensor]
@@ -34,10 +35,13 @@ class OptimiserConfig(BaseModel):
     clip: float = Field(default=1.0, gt=0)
     batch_pieces: int = Field(default=2048, gt=0)
     batch_sentences: int = Field(default=16, gt=0)
+    precision: Literal["float32", "bf16"] = "float32"
 
 
 class Learner:
     """An expert in training for `total_steps` steps of linear warm-up and decay.
+
+    `name` is that of the stage, on which its random draws depend.
 
     With `ema` in (0, 1) an average of its parameters, `average`, follows it at that rate.
     """
@@ -45,24 +49,24 @@ class Learner:
     def __init__(
         self,
         expert: Expert,
+        name: str,
         config: OptimiserConfig,
         total_steps: int,
         accelerator: Accelerator,
         ema: float = 0.0,
     ) -> None:
         self.expert = expert
+        self.name = name
         self.config = config
         self.total_steps = total_steps
         self.accelerator = accelerator
         self.steps = 0
         self.ema = ema
-        self.model = accelerator.prepare_model(expert)
         self.average = expert.clone() if ema else None
-        optimiser = torch.optim.AdamW(
+        self.optimiser = torch.optim.AdamW(
             parameter_groups(expert, config), betas=(0.9, 0.98), eps=1e-8, fused=True
         )
-        self.rates = [group["lr"] for group in optimiser.param_groups]
-        self.optimiser = accelerator.prepare_optimizer(optimiser)
+        self.rates = [group["lr"] for group in self.optimiser.param_groups]
 
     def train(
         self,
@@ -77,17 +81,17 @@ class Learner:
         Raises:
             ConfigError: the loss is no longer a finite number.
         """
-        set_seed(seed)
-        self.model.train()
+        self.expert.train()
         lengths = [len(example) for example in examples]
         generator = np.random.default_rng(seed)
         batches = endless_batches(
             lengths, self.config.batch_pieces, self.config.batch_sentences, generator
         )
-        losses = [
-            self._step([examples[index] for index in next(batches)], objective, on_step)
-            for _ in range(steps)
-        ]
+        with seeded(seed):
+            losses = [
+                self._step([examples[index] for index in next(batches)], objective, on_step)
+                for _ in range(steps)
+            ]
         mean = float(torch.stack(losses).mean())
         if not np.isfinite(mean):
             raise ConfigError(
@@ -100,11 +104,12 @@ class Learner:
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
         batch = self.expert.collate(examples).to(self.accelerator.device)
-        with self.accelerator.autocast():
-            beliefs = self.model(batch)
+        device = self.accelerator.device.type
+        with torch.autocast(device, torch.bfloat16, enabled=self.config.precision == "bf16"):
+            beliefs = self.expert(batch)
         loss = objective(beliefs, examples)
         self.accelerator.backward(loss)
-        self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        torch.nn.utils.clip_grad_norm_(self.expert.parameters(), self.config.clip)
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.steps += 1
