@@ -98,6 +98,7 @@ def rows(path: Path) -> list[dict[str, object]]:
 def write(path: Path, content: Sequence[dict[str, object]]) -> None:
     """Write all rows in a stable order."""
     ordered = sorted(content, key=lambda r: (str(r["set"]), str(r["method"]), r["seed"]))
+    path.parent.mkdir(exist_ok=True)
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(ordered, indent=1) + "\n", encoding="utf-8")
     partial.replace(path)
@@ -112,7 +113,6 @@ def run(data: str, method: str, seed: int, encoder: str) -> list[dict[str, objec
     from convener.inference.card import installed_versions
     from convener.panel.panel import Panel
     from convener.recipes.run import SUPERVISED, RunConfig, override
-    from convener.text.documents import surfaces
     from convener.text.formats import read
     from convener.training.progress import Silence
 
@@ -126,7 +126,7 @@ def run(data: str, method: str, seed: int, encoder: str) -> list[dict[str, objec
         return whole_documents(loaded, 3000 if "train" in name else 800)
 
     distant, dev, test = documents("train.distant"), documents("dev"), documents("test")
-    known = {normal(name) for name in surfaces(distant)}
+    known = {normal(d.surface(e)) for d in distant for e in d.entities}
     found: list[dict[str, object]] = []
 
     def add(name: str, scores: Scores) -> None:

@@ -105,8 +105,9 @@ def test_bad_items_can_be_left_out(tmp_path: Path) -> None:
         ("surface,label\n,DRUG\n", "found none in 1 rows"),
         ("aspirin\n", "has no label"),
         ('surface,label\n"aspirin,DRUG\n', "check its quotes"),
+        ("name,label\naspirin,DRUG\n", "no column 'surface'"),
     ],
-    ids=["empty", "no name", "no label", "quotes"],
+    ids=["empty", "no name", "no label", "quotes", "header"],
 )
 def test_bad_dictionaries(tmp_path: Path, content: str, expected: str) -> None:
     (tmp_path / "notes.txt").write_text("aspirin helps\n")
@@ -149,6 +150,9 @@ def test_settings_that_make_no_sense(tmp_path: Path, tiny_encoder: Path) -> None
     assert "unknown label 'DRUG': the model knows LOC" in refusal(
         "train", data, "-o", output, encoder, "--labels", "LOC", "--experts=1"
     )
+    assert "different names" in refusal("train", data, "-o", output, "--labels", "A,,B")
+    assert "give one of them" in refusal("train", data, "-o", output, "--gold", "--config", data)
+    assert "other things in it" in refusal("train", data, "-o", ".", folder=tmp_path)
     assert "no encoder folder at" in refusal("train", data, "-o", output, "--encoder=./nowhere")
     assert "cannot load the encoder" in refusal("train", data, "-o", output, "--encoder=no/such")
     (tmp_path / "run.json").write_text("{")

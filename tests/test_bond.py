@@ -1,7 +1,7 @@
 """BOND-MoE: what the recipe computes, and what must not change its result."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from convener import Document, Entity, Recogniser, evaluate, train
+from convener import Document, Entity, Recogniser, evaluate, load, train
 from convener.errors import ConfigError, DataError
+from convener.models.expert import Expert
 from convener.recipes.bond import BondConfig, pseudo_labels
 from convener.recipes.rounds import Runner
 from convener.recipes.run import RunConfig, override
@@ -91,6 +92,61 @@ def test_a_checkpoint_of_another_run_is_refused(
         train(labelled, config=run_config(seed=9), checkpoint=checkpoint, resume=True)
     with pytest.raises(DataError, match="no checkpoint"):
         train(labelled, config=run_config(), checkpoint=tmp_path / "none", resume=True)
+
+
+def test_a_new_run_never_replaces_what_stands_in_its_place(
+    labelled: list[Document], run_config: MakeConfig, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "precious.txt").write_text("keep me")
+    with pytest.raises(DataError, match="in the way"):
+        train(labelled, config=run_config(), checkpoint=tmp_path / "mine")
+    with pytest.raises(KeyboardInterrupt):
+        train(labelled, config=run_config(), listener=Stop(20), checkpoint=tmp_path / "stopped")
+    with pytest.raises(DataError, match="--resume"):
+        train(labelled, config=run_config(), checkpoint=tmp_path / "stopped")
+    assert (tmp_path / "mine" / "precious.txt").read_text() == "keep me"
+
+
+def test_training_leaves_the_callers_randomness_alone(
+    labelled: list[Document], run_config: MakeConfig
+) -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    train(labelled, config=run_config(experts=1, self_training=False))
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_experts_stay_apart_under_dev_selection(
+    labelled: list[Document], run_config: MakeConfig
+) -> None:
+    class Experts(Silence):
+        def stage_done(self, name: str, experts: Sequence[Expert]) -> None:
+            if name == "experts":
+                states = [torch.cat([p.flatten() for p in e.parameters()]) for e in experts]
+                assert not torch.equal(*states)
+
+    config = run_config(experts=2, warmup_rounds=6)
+    train(labelled, dev=labelled, config=config, listener=Experts())
+
+
+def test_bf16_scores_the_model_that_is_saved(
+    labelled: list[Document], run_config: MakeConfig, tmp_path: Path
+) -> None:
+    config = override(run_config(), {"optimiser.precision": "bf16"})
+    model = train(labelled, dev=labelled[:10], config=config)
+    model.save_pretrained(tmp_path / "model")
+    texts = [document.text for document in labelled]
+    assert load(tmp_path / "model").predict(texts) == model.predict(texts)
+    train(labelled, config=run_config(experts=1, self_training=False))
+
+
+def test_a_dev_set_without_gold_is_refused(
+    labelled: list[Document], run_config: MakeConfig
+) -> None:
+    with pytest.raises(DataError, match="gold labels in the dev set"):
+        train(labelled, dev=["Rome ."], config=run_config())
 
 
 def test_every_round_tells_its_assignment(labelled: list[Document], run_config: MakeConfig) -> None:
@@ -201,5 +257,9 @@ def test_a_label_outside_the_declared_types(run_config: MakeConfig) -> None:
 def test_settings_that_do_not_exist(run_config: MakeConfig) -> None:
     with pytest.raises(ConfigError, match=r"no setting 'bond\.expertz'"):
         override(run_config(), {"bond.expertz": 3})
-    with pytest.raises(ConfigError, match=r"bond\.tau"):
-        override(run_config(), {"bond.tau": -1})
+    for path in ("seed.x.y", "bond.tau.x", "nothing"):
+        with pytest.raises(ConfigError, match="no setting"):
+            override(run_config(), {path: 1})
+    for path, value in (("bond.tau", -1), ("seed", -1), ("seed", 2**40)):
+        with pytest.raises(ConfigError, match=path):
+            override(run_config(), {path: value})

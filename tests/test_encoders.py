@@ -69,6 +69,13 @@ def test_an_encoder_with_weights_missing(tmp_path: Path, tiny_encoder: Path) -> 
         Encoder.from_pretrained(str(tmp_path), shapes=False)
 
 
+def test_an_encoder_without_its_tokenizer(tmp_path: Path, tiny_encoder: Path) -> None:
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).write_bytes((tiny_encoder / name).read_bytes())
+    with pytest.raises(ModelError, match="tokenizer"):
+        Encoder.from_pretrained(str(tmp_path), shapes=False)
+
+
 def test_code_in_a_folder_is_never_run(tmp_path: Path, tiny_encoder: Path) -> None:
     for path in tiny_encoder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
@@ -83,7 +90,7 @@ def test_code_in_a_folder_is_never_run(tmp_path: Path, tiny_encoder: Path) -> No
 def test_words_are_cut_one_by_one(tiny_encoder: Path) -> None:
     words = Encoder.from_pretrained(str(tiny_encoder), shapes=False).words
     assert words([" Rome", " aspirin"]) == [*words([" Rome"]), *words([" aspirin"])]
-    assert all(words([" \ufe0f", " x" * 3, "東"]))
+    assert all(words([" \ufe0f", " x" * 3, "東", "\ud800"]))
 
 
 def test_without_shapes_input_is_the_encoders_own(tiny_encoder: Path) -> None:

@@ -5,6 +5,12 @@ line prints the message alone and leaves with code 2; library users catch `Conve
 """
 
 
+def short(value: object) -> str:
+    """A value as an error message shows it: on one line, and never long."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
 class ConvenerError(Exception):
     """Anything that the caller can mend: input, configuration, a damaged model."""
 

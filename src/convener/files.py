@@ -1,6 +1,7 @@
 """Writing that leaves either the whole file or nothing, and fingerprints of what was written."""
 
 import hashlib
+import io
 import os
 import shutil
 import sys
@@ -19,6 +20,8 @@ def open_output(path: str | Path) -> Iterator[IO[str]]:
     Devices and pipes, which cannot be replaced, are written directly.
     """
     if str(path) == "-":
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")
         yield sys.stdout
         sys.stdout.flush()
         return
@@ -44,7 +47,7 @@ def open_output(path: str | Path) -> Iterator[IO[str]]:
 @contextmanager
 def new_folder(path: str | Path) -> Iterator[Path]:
     """A folder that takes its place, replacing an older one, only when its content is complete."""
-    target = Path(path)
+    target = Path(path).resolve()
     if target.exists() and not target.is_dir():
         raise DataError(f"expected a folder to write to, got the file {target}")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +66,8 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(retired, ignore_errors=True)
+        if target.exists():
+            shutil.rmtree(retired, ignore_errors=True)
 
 
 def sha256(path: str | Path) -> str:

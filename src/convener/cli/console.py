@@ -13,6 +13,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from convener.errors import DataError
 
@@ -79,7 +80,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str =
     for index, column in enumerate(columns):
         grid.add_column(column, justify="left" if index == 0 else "right")
     for row in rows:
-        grid.add_row(*("-" if cell is None else _cell(cell) for cell in row))
+        grid.add_row(*(Text("-" if cell is None else _cell(cell)) for cell in row))
     out.print(grid)
 
 

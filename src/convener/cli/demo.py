@@ -1,7 +1,6 @@
 """`convener demo`: the whole job on the bundled corpus, in a few minutes."""
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -46,8 +45,10 @@ def demo(
     began = time.monotonic()
     from convener.demo import load_data
     from convener.demo.compare import compare
+    from convener.inference import storage
     from convener.recipes.run import RunConfig, override
 
+    storage.check_target(output)
     data = load_data()
     summary = Summary()
     for document in Labeller(data.gazetteer).label(data.texts):
@@ -65,7 +66,6 @@ def demo(
     config = override(RunConfig(), settings)
     with rounds() as listener:
         panel = compare(data, listener, on_method, config)
-    panel.save_pretrained(output)
     rows = [_row(method, evaluation) for method, evaluation in results.items()]
     table(
         ["", "precision", "recall", "F1", "recall, unseen names"],
@@ -74,6 +74,7 @@ def demo(
     )
     for document in panel.annotate(data.test[:: len(data.test) // SHOWN][:SHOWN]):
         out.print(coloured(document, panel.labels))
+    panel.save_pretrained(output)
     out.print(f"saved {output}: convener predict {output} --text 'Your text.'", markup=False)
     if json_file is not None:
         with open_output(json_file) as stream:
@@ -113,5 +114,7 @@ def coloured(document: Document, labels: tuple[str, ...]) -> Text:
 
 def peak_rss_mb() -> int:
     """The most memory that this process has held, in MB."""
+    import resource
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1e6 if sys.platform == "darwin" else 1e3))

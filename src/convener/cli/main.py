@@ -10,7 +10,7 @@ import typer
 from safetensors import SafetensorError
 
 from convener.cli import demo, evaluate, info, label, predict, train
-from convener.errors import ConvenerError
+from convener.errors import ConvenerError, short
 
 app = typer.Typer(
     name="convener",
@@ -36,10 +36,12 @@ def main() -> None:
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         _leave(f"{place}{error.strerror or error}", 2)
+    except UnicodeEncodeError as error:
+        _leave(f"a text holds characters that UTF-8 cannot write: {short(error.object)}", 2)
     except SafetensorError as error:
         _leave(f"a file of tensors could not be written or read: {error}", 2)
     except KeyboardInterrupt:
-        _leave("stopped; a training run is taken up again with --resume", 130)
+        _leave("stopped", 130)
 
 
 def _leave(message: str, code: int) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from convener.cli import options
+from convener.errors import ConfigError
 from convener.text.documents import Document
 from convener.text.formats import write
 
@@ -25,6 +26,8 @@ def predict(
     """
     from convener import api
 
+    if text is not None and source != "-":
+        raise ConfigError(f"expected a file or --text, got both ({source})")
     recogniser = api.load(model)
     documents = iter([Document(text)]) if text is not None else options.documents(source, on_error)
     write(output, recogniser.annotate(documents))

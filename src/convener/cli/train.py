@@ -50,8 +50,13 @@ def train(
     Example: `convener train notes.txt --dictionary drugs.csv -o drug-ner`
     """
     from convener import api
+    from convener.inference import storage
     from convener.recipes.run import SUPERVISED, RunConfig, override, parse_config
 
+    if gold and config is not None:
+        raise ConfigError("--gold and --config are two configurations: give one of them")
+    output = output.resolve()
+    storage.check_target(output)
     base = SUPERVISED if gold else RunConfig()
     if config is not None:
         base = parse_config(_json_file(config))
@@ -59,7 +64,7 @@ def train(
         "bond.experts": experts,
         "seed": seed,
         "tagger.encoder": encoder,
-        "labels": labels.split(",") if labels else None,
+        "labels": _names(labels) if labels is not None else None,
     }
     changes = {name: value for name, value in changes.items() if value is not None}
     run = override(base, changes | dict(map(_setting, setting or [])))
@@ -77,15 +82,20 @@ def train(
     if resume and not checkpoint.is_dir():
         err.print(f"no checkpoint in {checkpoint}: starting from the beginning", markup=False)
         resume = False
-    with rounds() as listener:
-        model = api.train(
-            training,
-            dev=list(options.documents(dev, on_error)) if dev else None,
-            config=run,
-            listener=listener,
-            checkpoint=checkpoint,
-            resume=resume,
-        )
+    try:
+        with rounds() as listener:
+            model = api.train(
+                training,
+                dev=list(options.documents(dev, on_error)) if dev else None,
+                config=run,
+                listener=listener,
+                checkpoint=checkpoint,
+                resume=resume,
+            )
+    except KeyboardInterrupt:
+        if checkpoint.is_dir():
+            err.print(f"what is done is in {checkpoint}: --resume takes it up", markup=False)
+        raise
     model.save_pretrained(output)
     shutil.rmtree(checkpoint, ignore_errors=True)
     out.print(f"saved {output}", markup=False)
@@ -96,6 +106,13 @@ def _json_file(path: Path) -> object:
         return json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: expected a configuration in JSON ({error})") from None
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if not all(names) or len(set(names)) < len(names):
+        raise ConfigError(f"expected --labels as different names, comma-separated, got {text!r}")
+    return names
 
 
 def _setting(text: str) -> tuple[str, object]:

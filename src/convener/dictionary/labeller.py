@@ -1,5 +1,6 @@
 """The labeller turns raw text into distantly labelled documents, and counts what it did."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -72,11 +73,14 @@ def abstaining(documents: Sequence[Document], limit: float = 1.0) -> list[Docume
     is no evidence for *outside*. In tweets and headlines it means little. The sign used, which
     needs no gold label: if there are more than `limit` times as many unmatched names as words
     under a label, the documents are returned as they are. So are documents that bring their own
-    unknown stretches.
+    unknown stretches, unless the limit is infinite.
     """
-    if any(document.unknown for document in documents):
+    if limit < math.inf and any(document.unknown for document in documents):
         return list(documents)
-    marked = [replace(document, unknown=unmatched_names(document)) for document in documents]
+    marked = [
+        replace(document, unknown=(*document.unknown, *unmatched_names(document)))
+        for document in documents
+    ]
     unmatched = sum(len(document.unknown) for document in marked)
     labelled = 0
     for document in documents:
@@ -86,9 +90,11 @@ def abstaining(documents: Sequence[Document], limit: float = 1.0) -> list[Docume
 
 
 def _covered(document: Document) -> set[int]:
-    return {
-        position for entity in document.entities for position in range(entity.start, entity.end)
-    }
+    return _positions(entity.span for entity in document.entities)
+
+
+def _positions(spans: Iterable[Offsets]) -> set[int]:
+    return {position for start, end in spans for position in range(start, end)}
 
 
 @dataclass(slots=True)
@@ -117,9 +123,8 @@ class Summary:
         self.documents_with_match += bool(document.entities)
         self.words += len(offsets)
         self.words_covered += sum(start in covered for start, _ in offsets)
-        self.words_unknown += sum(
-            any(start < b and end > a for a, b in document.unknown) for start, end in offsets
-        )
+        unknown = _positions(document.unknown)
+        self.words_unknown += sum(start in unknown for start, _ in offsets)
         for _, entities in by_span(document.entities):
             if len(entities) == 1:
                 self.types[entities[0].label] += 1

@@ -44,14 +44,17 @@ def _table(lines: Iterator[Line], delimiter: str) -> Iterator[Row]:
     reader = csv.reader(remembered(), delimiter=delimiter, strict=True)
     try:
         for cells in reader:
+            assert last is not None
             if not any(cell.strip() for cell in cells):
                 continue
             if names is None:
                 header = tuple(cell.strip().lower() for cell in cells)
-                names = header if "surface" in header else COLUMNS
+                names = header if {"surface", "label"} & set(header) else COLUMNS
+                if names is header and "surface" not in header:
+                    raise last.error("the header has no column 'surface': name the column of names")
                 if names is header:
                     continue
-            place = f"{last.path}:{last.number}" if last else ""
+            place = f"{last.path}:{last.number}"
             yield place, dict(zip(names, cells, strict=False))
     except csv.Error as error:
         if last is None:

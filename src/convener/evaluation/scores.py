@@ -8,6 +8,7 @@
 Recall is also counted apart on names that a dictionary knows and on those that it does not.
 """
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -163,7 +164,12 @@ def _matched(gold: set[Offsets], predicted: set[Offsets]) -> Score:
 def _overlapping(gold: set[Offsets], predicted: set[Offsets]) -> Score:
     return Score(
         predicted=len(predicted),
-        right=sum(any(a < d and c < b for c, d in gold) for a, b in predicted),
+        right=_touching(predicted, gold),
         gold=len(gold),
-        found=sum(any(a < d and c < b for a, b in predicted) for c, d in gold),
+        found=_touching(gold, predicted),
     )
+
+
+def _touching(spans: set[Offsets], others: set[Offsets]) -> int:
+    starts, ends = sorted(start for start, _ in others), sorted(end for _, end in others)
+    return sum(bisect_left(starts, end) > bisect_right(ends, start) for start, end in spans)

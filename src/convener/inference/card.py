@@ -56,8 +56,12 @@ base_model: {{ card.encoder }}
 | {{ name }} | {{ number }} |
 {%- endfor %}
 
+{% if card.run.bond.self_training -%}
 The labels came from a dictionary or another distant source, so they were incomplete and noisy.
 Scores on such labels say little; score the model on text that a person labelled.
+{%- else -%}
+The model was trained plainly on the labels it was given.
+{%- endif %}
 
 ```python
 from convener import load

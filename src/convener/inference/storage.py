@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -40,7 +40,7 @@ class ModelConfig(BaseModel):
 
     schema_version: int = SCHEMA
     kind: str = "panel of taggers"
-    experts: int
+    experts: int = Field(ge=1)
     labels: tuple[str, ...]
     tagger: TaggerConfig
     card: Card
@@ -54,8 +54,7 @@ def save(panel: Panel, card: Card, folder: str | Path) -> None:
         ModelError: `folder` exists and is no model folder.
     """
     target = Path(folder)
-    if target.is_dir() and any(target.iterdir()) and not (target / _CONFIG).is_file():
-        raise ModelError(f"{target} is a folder with other things in it: choose another name")
+    check_target(target)
     first = panel.experts[0]
     assert isinstance(first, Tagger)
     states = [expert.state_dict() for expert in panel.experts]
@@ -81,6 +80,14 @@ def save(panel: Panel, card: Card, folder: str | Path) -> None:
         (fresh / _CONFIG).write_text(config.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
+def check_target(folder: Path) -> None:
+    """Raise ModelError if a model may not be written there, before any work is done for it."""
+    if folder.exists() and not folder.is_dir():
+        raise ModelError(f"expected a folder for the model, got the file {folder}")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / _CONFIG).is_file():
+        raise ModelError(f"{folder} is a folder with other things in it: choose another name")
+
+
 def load(folder: str | Path) -> tuple[Panel, Card]:
     """The panel and the card of a model folder.
 
@@ -102,7 +109,12 @@ def load(folder: str | Path) -> tuple[Panel, Card]:
     experts = [first, *(first.clone() for _ in range(config.experts - 1))]
     for index, expert in enumerate(experts):
         state = shared | load_file(source / _expert_file(index))
-        expert.load_state_dict(state)
+        try:
+            expert.load_state_dict(state)
+        except RuntimeError:
+            raise ModelError(
+                f"{source}: {_CONFIG} does not fit the weights, it was altered: restore it"
+            ) from None
         expert.eval()
     return Panel(experts), config.card
 

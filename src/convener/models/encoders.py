@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import (
     AutoConfig,
@@ -107,7 +106,8 @@ class WordPieces:
             self._kept.clear()
         missing = sorted({word for word in words if word not in self._kept})
         if missing:
-            encoded = self.tokenizer(missing, add_special_tokens=False, verbose=False)["input_ids"]
+            readable = [word.encode("utf-8", "replace").decode() for word in missing]
+            encoded = self.tokenizer(readable, add_special_tokens=False, verbose=False)["input_ids"]
             for word, ids in zip(missing, encoded, strict=True):
                 self._kept[word] = tuple(ids) or self._unknown
         return [self._kept[word] for word in words]
@@ -157,6 +157,11 @@ class Encoder(nn.Module):
                 f"the encoder {name!r} lacks {len(missing)} of its weights, such as {missing[0]}: "
                 "give a complete encoder"
             )
+        if len(tokenizer) < model.config.vocab_size // 2:
+            raise ModelError(
+                f"the encoder {name!r} has {model.config.vocab_size} sub-words, but its tokenizer "
+                f"knows {len(tokenizer)}: add its tokenizer files"
+            )
         return cls(model, tokenizer, shapes)
 
     @classmethod
@@ -200,7 +205,7 @@ def _load(name: str, loader: Any, source: str, local: bool, **options: Any) -> A
     try:
         with _quiet():
             return loader(source, local_files_only=local, trust_remote_code=False, **options)
-    except (OSError, ValueError, SafetensorError) as error:
+    except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
             f"cannot load the encoder {name!r} ({reason}): give '{MINILM}', "

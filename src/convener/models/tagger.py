@@ -62,14 +62,16 @@ class Tagger(Expert):
     @classmethod
     def create(cls, labels: Sequence[str], config: TaggerConfig, seed: int) -> "Tagger":
         """A tagger with pretrained encoder and a head drawn from the seed."""
-        encoder = Encoder.from_pretrained(config.encoder, config.shapes)
+        with seeded(seed):
+            encoder = Encoder.from_pretrained(config.encoder, config.shapes)
         with seeded(seed):
             return cls(encoder, labels, config)
 
     @classmethod
     def from_folder(cls, folder: Path, labels: Sequence[str], config: TaggerConfig) -> "Tagger":
         """The architecture of a saved tagger, weights not yet loaded."""
-        return cls(Encoder.from_folder(folder, config.shapes), labels, config)
+        with seeded(0):
+            return cls(Encoder.from_folder(folder, config.shapes), labels, config)
 
     def new_parameters(self) -> list[nn.Parameter]:
         """Head and shape embedding."""

@@ -38,19 +38,25 @@ class Panel:
     def probabilities(
         self, documents: Sequence[Document], examples: Sequence[Example] | None = None
     ) -> list[Rows]:
-        """Mean probabilities of the experts for each document, [rows, classes] each."""
+        """Mean probabilities of the experts for each document, [rows, classes] each.
+
+        `examples` are those of the documents, where the caller has them already.
+        """
         if examples is None:
             examples = self.experts[0].examples(documents)
         return mean_probabilities(
             [log_beliefs(expert, examples, len(documents)) for expert in self.experts]
         )
 
-    def annotate(self, documents: Sequence[Document]) -> list[Document]:
+    def annotate(
+        self, documents: Sequence[Document], examples: Sequence[Example] | None = None
+    ) -> list[Document]:
         """The documents with the panel's entities in place of any they had."""
         expert = self.experts[0]
+        answers = self.probabilities(documents, examples)
         return [
             replace(document, entities=expert.decode(document, rows) if len(rows) else ())
-            for document, rows in zip(documents, self.probabilities(documents), strict=True)
+            for document, rows in zip(documents, answers, strict=True)
         ]
 
 

@@ -113,9 +113,11 @@ class Runner:
 
         Raises:
             ConfigError: the checkpoint is of other data or settings.
-            DataError: there is no usable checkpoint to resume.
+            DataError: no usable checkpoint to resume, or one where a new run would keep its own.
         """
         state = self._load() if resume else None
+        if self.checkpoint is not None and not resume:
+            checkpoints.refuse_to_replace(self.checkpoint)
         stages = self.recipe.stages()
         for number in range(self.progress.stage, len(stages)):
             stage = stages[number]
@@ -180,8 +182,9 @@ class Runner:
         tensors = {f"shared.{k}": v for k, v in self.recipe.shared_state().items()}
         for index, learner in enumerate(self.recipe.learners):
             tensors |= {f"learner.{index}.{k}": v for k, v in learner.state().items()}
-        for index, expert in enumerate(self.recipe.experts):
-            tensors |= {f"expert.{index}.{k}": v.clone() for k, v in expert.learned_state().items()}
+        if not self.recipe.learners:
+            for index, expert in enumerate(self.recipe.experts):
+                tensors |= {f"expert.{index}.{k}": v for k, v in expert.learned_state().items()}
         bests = {"best": self.best, "stage_best": self.stage_best}
         for name, best in bests.items():
             for index, state in enumerate(best.experts if best else ()):
@@ -201,7 +204,7 @@ class Runner:
         if self.checkpoint is None:
             raise ConfigError("resuming needs a checkpoint folder")
         note, state = checkpoints.load(self.checkpoint)
-        if note["fingerprint"] != self.fingerprint:
+        if note.get("fingerprint") != self.fingerprint:
             raise ConfigError(
                 f"the checkpoint in {self.checkpoint} is of other data or settings: "
                 "start without --resume, or give those it was made with"
@@ -211,7 +214,9 @@ class Runner:
         first = self.recipe.experts[0]
         self.recipe.experts = [first, *(first.clone() for _ in range(known["experts"] - 1))]
         for index, expert in enumerate(self.recipe.experts):
-            expert.load_learned_state(under(f"expert.{index}.", state))
+            expert.load_learned_state(
+                under(f"expert.{index}.", state) or under(f"learner.{index}.expert.", state)
+            )
         self.recipe.load_shared_state(under("shared.", state))
         self.best = _best("best", known["dev_f1"], state)
         self.stage_best = _best("stage_best", known["dev_f1"], state)

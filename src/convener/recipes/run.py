@@ -11,7 +11,7 @@ from accelerate import Accelerator
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from convener.dictionary.labeller import abstaining
-from convener.errors import ConfigError, DataError
+from convener.errors import ConfigError, DataError, short
 from convener.evaluation.scores import score
 from convener.models.expert import Expert
 from convener.models.tagger import Tagger, TaggerConfig
@@ -34,7 +34,7 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     labels: tuple[str, ...] | None = None
     abstain: Literal["auto", "always", "never"] = "auto"
     tagger: TaggerConfig = TaggerConfig()
@@ -59,9 +59,9 @@ def override(config: RunConfig, changes: Mapping[str, object]) -> RunConfig:
     content = config.model_dump()
     for path, value in changes.items():
         *parents, name = path.split(".")
-        section = content
+        section: object = content
         for parent in parents:
-            section = section.get(parent, {})
+            section = section.get(parent) if isinstance(section, dict) else None
         if not isinstance(section, dict) or name not in section:
             raise ConfigError(f"no setting {path!r}: expected one such as seed or bond.experts")
         section[name] = value
@@ -79,7 +79,7 @@ def parse_config(content: object) -> RunConfig:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "the configuration"
-        raise ConfigError(f"{place}: {first['msg']}, got {first['input']!r}") from None
+        raise ConfigError(f"{place}: {first['msg']}, got {short(first['input'])}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,8 @@ def train_panel(
             f"expected labelled documents, got {len(documents)} without a single entity: "
             "label them first, or check that the dictionary fits the text"
         )
+    if dev is not None and not any(document.entities for document in dev):
+        raise DataError(f"expected gold labels in the dev set, got {len(dev)} documents without")
     listener = listener or Silence()
     labels = config.labels or labels_of(documents)
     accelerator = Accelerator()
@@ -124,9 +126,11 @@ def train_panel(
         supervision, expert, config.bond, config.optimiser, config.seed, accelerator, listener
     )
 
+    dev_examples = expert.examples(dev) if dev is not None else []
+
     def dev_f1(experts: Sequence[Expert]) -> float:
         assert dev is not None
-        return score(dev, Panel(experts).annotate(dev)).exact.f1
+        return score(dev, Panel(experts).annotate(dev, dev_examples)).exact.f1
 
     data = fingerprint(documents)
     runner = Runner(

@@ -11,7 +11,7 @@ A distant label has four states, and each word of a document is in one of them:
 - *outside*: none of these.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
@@ -126,10 +126,3 @@ def group_indices(documents: Iterable[Document]) -> list[list[int]]:
 def labels_of(documents: Iterable[Document]) -> tuple[str, ...]:
     """The entity types that occur, sorted."""
     return tuple(sorted({e.label for document in documents for e in document.entities}))
-
-
-def surfaces(documents: Iterable[Document]) -> Iterator[str]:
-    """The text of every entity, document by document."""
-    for document in documents:
-        for entity in document.entities:
-            yield document.surface(entity)

@@ -22,6 +22,16 @@ def save(folder: Path, note: Mapping[str, object], tensors: Mapping[str, Tensor]
         (fresh / _NOTE).write_text(json.dumps(note, indent=1), encoding="utf-8")
 
 
+def refuse_to_replace(folder: Path) -> None:
+    """Raise DataError if something stands where a new run would keep its checkpoints."""
+    if (folder / _NOTE).is_file():
+        raise DataError(
+            f"{folder} holds a run that was stopped: take it up with --resume, or remove it"
+        )
+    if folder.exists():
+        raise DataError(f"{folder} is in the way of checkpoints: move it or choose another name")
+
+
 def apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors on the CPU, each with memory of its own, as safetensors wants them."""
     separate: dict[str, Tensor] = {}

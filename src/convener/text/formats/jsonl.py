@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from convener.errors import DataError
+from convener.errors import DataError, short
 from convener.text.documents import Document, Entity, Offsets
 from convener.text.formats.lines import Line, OnError
 
@@ -36,8 +36,13 @@ class _EntityItem(BaseModel):
     end: int
     label: str
     score: float | None = None
-    id: str | None = None
+    id: str | int | None = None
     source: str | None = None
+
+    def entity(self) -> Entity:
+        """The entity that was written; a number as id becomes text."""
+        id_ = None if self.id is None else str(self.id)
+        return Entity(self.start, self.end, self.label, self.score, id_, self.source)
 
 
 class _CharacterItem(_Item):
@@ -96,20 +101,15 @@ def _parse(line: Line, build: Callable[[str], T]) -> T:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         place = ".".join(map(str, first["loc"]))
-        got = "" if first["type"] == "json_invalid" else f", got {_short(first['input'])}"
+        got = "" if first["type"] == "json_invalid" else f", got {short(first['input'])}"
         raise line.error(f"{place + ': ' if place else ''}{first['msg']}{got}") from None
     except DataError as error:
         raise line.error(str(error)) from None
 
 
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
 def _character_document(line: str) -> Document:
     item = _CharacterItem.model_validate_json(line)
-    entities = tuple(Entity(**dict(entity)) for entity in item.entities)
+    entities = tuple(entity.entity() for entity in item.entities)
     tokens = tuple(item.tokens) if item.tokens is not None else None
     return Document(item.text, entities, tokens=tokens, unknown=tuple(item.unknown), **item.names())
 
