@@ -68,9 +68,12 @@ def train(
     return Recogniser(trained.panel, card)
 
 
-def load(folder: str | Path) -> Recogniser:
-    """The model in a folder that `save_pretrained` or `convener train` wrote."""
-    return Recogniser.from_folder(folder)
+def load(folder: str | Path, device: str | None = None) -> Recogniser:
+    """The model in a folder that `save_pretrained` or `convener train` wrote.
+
+    `device` is such as "cpu" or "cuda:1"; left open, it is the accelerator if there is one.
+    """
+    return Recogniser.from_folder(folder, device)
 
 
 @dataclass(frozen=True, slots=True)

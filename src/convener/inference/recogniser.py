@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import overload
 
+import torch
+
 from convener.inference import storage
 from convener.inference.card import Card
 from convener.panel.panel import Panel
@@ -57,9 +59,14 @@ class Recogniser:
         storage.save(self.panel, self.card, folder)
 
     @classmethod
-    def from_folder(cls, folder: str | Path) -> "Recogniser":
-        """The model that `save_pretrained` wrote; never touches the network."""
-        return cls(*storage.load(folder))
+    def from_folder(cls, folder: str | Path, device: str | None = None) -> "Recogniser":
+        """The model that `save_pretrained` wrote; never touches the network.
+
+        It is put on `device`, left open on the machine's accelerator or, without one, its CPU.
+        """
+        panel, card = storage.load(folder)
+        found = torch.accelerator.current_accelerator(check_available=True)
+        return cls(panel.to(device or found or "cpu"), card)
 
 
 def _chunks(documents: Iterable[Document]) -> Iterator[list[Document]]:

@@ -30,6 +30,12 @@ class Panel:
         if len({(type(expert), expert.labels) for expert in experts}) > 1:
             raise ConfigError("expected experts of one kind that know the same types")
 
+    def to(self, device: str | torch.device) -> "Panel":
+        """Move all experts to a device and return the panel."""
+        for expert in self.experts:
+            expert.to(device)
+        return self
+
     @property
     def labels(self) -> tuple[str, ...]:
         """The types that the panel knows."""
