@@ -18,7 +18,12 @@ from convener.recipes.run import SUPERVISED, RunConfig, override
 
 RESULTS = Path(__file__).parent / "results" / "choices.json"
 SHAPES = {"bond.warmup_rounds": 5, "bond.expert_rounds": 1}
-STAGE_ONE = {"bond.experts": 1, "bond.self_training": False}
+STAGE_ONE = {
+    "bond.experts": 1,
+    "bond.self_training": False,
+    "bond.warmup_rounds": 2,
+    "bond.expert_rounds": 1,
+}
 RUNS = [
     *(("shapes", data, value) for data in ("webpage", "wikigold") for value in (False, True)),
     *(

@@ -178,3 +178,10 @@ def test_the_report_tells_sizes_evenness_and_movement() -> None:
     assert report(torch.zeros(4, dtype=torch.int64), 3, before).sizes == (4, 0, 0)
     assert report(torch.zeros(4, dtype=torch.int64), 3, before).entropy == pytest.approx(0)
     assert report(torch.zeros(4, dtype=torch.int64), 1, None).entropy == 1
+
+
+def test_a_few_groups_that_nobody_fits_do_not_unbalance_the_rest() -> None:
+    generator = torch.Generator().manual_seed(0)
+    scores = -0.01 * torch.rand(300, 3, generator=generator)
+    scores[:30] -= 3 * torch.rand(30, 3, generator=generator)
+    assert min(sizes(fair_assignment(scores, 0.1), 3)) > 80

@@ -65,10 +65,13 @@ def fair_assignment(scores: Tensor, tau: float, floor: float = 0.5) -> Tensor:
 
 
 def spread(scores: Tensor) -> float:
-    """How far scores differ beyond what rows and columns explain; 1 where they do not."""
+    """Median distance of scores from what rows and columns explain; 1 where there is none.
+
+    The median, since the few groups that no expert fits would set any mean.
+    """
     scores = scores.double()
     rest = scores - scores.mean(dim=0) - scores.mean(dim=1, keepdim=True) + scores.mean()
-    return float(rest.std(correction=0)) or 1.0
+    return float(rest.abs().median()) or 1.0
 
 
 def random_start(groups: int, experts: int, generator: torch.Generator) -> Tensor:
