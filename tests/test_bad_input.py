@@ -144,16 +144,13 @@ def test_settings_that_make_no_sense(tmp_path: Path, tiny_encoder: Path) -> None
     assert "no setting 'bond.nothing'" in refusal(
         "train", data, "-o", output, "--set", "bond.nothing=1"
     )
-    assert "greater than 0" in refusal("train", data, "-o", output, "--set", "bond.tau=0")
     assert "NAME=VALUE" in refusal("train", data, "-o", output, "--set", "tau")
-    assert "got 1 groups for 3 experts" in refusal("train", data, "-o", output, encoder)
     assert "unknown label 'DRUG': the model knows LOC" in refusal(
         "train", data, "-o", output, encoder, "--labels", "LOC", "--experts=1"
     )
     assert "different names" in refusal("train", data, "-o", output, "--labels", "A,,B")
     assert "give one of them" in refusal("train", data, "-o", output, "--gold", "--config", data)
     assert "other things in it" in refusal("train", data, "-o", ".", folder=tmp_path)
-    assert "no encoder folder at" in refusal("train", data, "-o", output, "--encoder=./nowhere")
     assert "cannot load the encoder" in refusal("train", data, "-o", output, "--encoder=no/such")
     (tmp_path / "run.json").write_text("{")
     assert "expected a configuration in JSON" in refusal(
@@ -199,9 +196,9 @@ def test_places_that_cannot_be_written(model: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("aspirin helps\n")
     (tmp_path / "names.csv").write_text("aspirin,DRUG\n")
     notes, names = tmp_path / "notes.txt", tmp_path / "names.csv"
-    assert "/proc/" in refusal("label", notes, names, "-o", "/proc/out.jsonl")
+    assert "/proc/out.jsonl: " in refusal("label", notes, names, "-o", "/proc/out.jsonl")
     assert "expected a file to write to" in refusal("label", notes, names, "-o", tmp_path)
-    assert "Not a directory" in refusal("label", notes, names, "-o", notes / "out.jsonl")
+    assert "which is a file" in refusal("label", notes, names, "-o", notes / "out.jsonl")
     assert "No space left" in refusal("predict", model, notes, "-o", "/dev/full")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["names.csv", "notes.txt"]
 

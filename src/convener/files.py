@@ -32,15 +32,16 @@ def open_output(path: str | Path) -> Iterator[IO[str]]:
         with target.open("w", encoding="utf-8", newline="\n") as stream:
             yield stream
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(target.parent)
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     try:
         with partial.open("w", encoding="utf-8", newline="\n") as stream:
             yield stream
         partial.replace(target)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+        _name_target(error, partial, target)
         raise
 
 
@@ -50,7 +51,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     target = Path(path).resolve()
     if target.exists() and not target.is_dir():
         raise DataError(f"expected a folder to write to, got the file {target}")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(target.parent)
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     retired = target.with_name(f".{target.name}.retired-{os.getpid()}")
     try:
@@ -60,14 +61,27 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         if target.exists():
             target.rename(retired)
         partial.rename(target)
-    except BaseException:
+    except BaseException as error:
         if retired.exists() and not target.exists():
             retired.rename(target)
+        _name_target(error, partial, target)
         raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
         if target.exists():
             shutil.rmtree(retired, ignore_errors=True)
+
+
+def _name_target(error: BaseException, partial: Path, target: Path) -> None:
+    if isinstance(error, OSError) and str(error.filename).startswith(str(partial)):
+        error.filename = str(target)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise DataError(f"expected a folder to write in, got {folder}, which is a file") from None
 
 
 def sha256(path: str | Path) -> str:

@@ -29,22 +29,20 @@ def main() -> None:
     try:
         app()
     except ConvenerError as error:
-        _leave(str(error), 2)
+        _leave(str(error))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        _leave(f"{place}{error.strerror or error}", 2)
+        _leave(f"{place}{error.strerror or error}")
     except UnicodeEncodeError as error:
-        _leave(f"a text holds characters that UTF-8 cannot write: {short(error.object)}", 2)
+        _leave(f"a text holds characters that UTF-8 cannot write: {short(error.object)}")
     except SafetensorError as error:
-        _leave(f"a file of tensors could not be written or read: {error}", 2)
-    except KeyboardInterrupt:
-        _leave("stopped", 130)
+        _leave(f"a file of tensors could not be written or read: {error}")
 
 
-def _leave(message: str, code: int) -> None:
+def _leave(message: str) -> None:
     line = " ".join(message.split())
     print(f"convener: {line}", file=sys.stderr)
-    sys.exit(code)
+    sys.exit(2)

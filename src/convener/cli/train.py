@@ -93,8 +93,9 @@ def train(
                 resume=resume,
             )
     except KeyboardInterrupt:
-        if checkpoint.is_dir():
-            err.print(f"what is done is in {checkpoint}: --resume takes it up", markup=False)
+        done = f"{checkpoint} holds what is done, --resume takes it up"
+        kept = done if checkpoint.is_dir() else "nothing was done yet"
+        err.print(f"convener: stopped: {kept}", markup=False)
         raise
     model.save_pretrained(output)
     shutil.rmtree(checkpoint, ignore_errors=True)
