@@ -64,7 +64,7 @@ def test_the_traps_are_set(data: DemoData) -> None:
 
 def test_a_dictionary_and_raw_text_become_a_better_model(data: DemoData) -> None:
     distant = list(label((d.text for d in data.texts), data.gazetteer))
-    short = {"bond.warmup_rounds": 1, "bond.expert_rounds": 1, "bond.self_training": False}
+    short = {"bond.warmup_rounds": 2, "bond.expert_rounds": 1, "bond.self_training": False}
     model = train(distant, experts=1, config=override(RunConfig(), short))
     labels = data.gazetteer.labels
     before = list(label((d.text for d in data.test), data.gazetteer))
