@@ -82,15 +82,16 @@ def abstaining(documents: Sequence[Document], limit: float = 1.0) -> list[Docume
         for document in documents
     ]
     unmatched = sum(len(document.unknown) for document in marked)
-    labelled = 0
-    for document in documents:
-        covered = _covered(document)
-        labelled += sum(start in covered for start, _ in document.words())
+    labelled = sum(_words_in(document, _covered(document)) for document in documents)
     return marked if unmatched <= limit * labelled else list(documents)
 
 
 def _covered(document: Document) -> set[int]:
     return _positions(entity.span for entity in document.entities)
+
+
+def _words_in(document: Document, positions: set[int]) -> int:
+    return sum(start in positions for start, _ in document.words())
 
 
 def _positions(spans: Iterable[Offsets]) -> set[int]:
@@ -117,14 +118,11 @@ class Summary:
 
     def add(self, document: Document) -> None:
         """Count one document; an ambiguous match counts once, as ambiguous."""
-        offsets = document.words()
-        covered = _covered(document)
         self.documents += 1
         self.documents_with_match += bool(document.entities)
-        self.words += len(offsets)
-        self.words_covered += sum(start in covered for start, _ in offsets)
-        unknown = _positions(document.unknown)
-        self.words_unknown += sum(start in unknown for start, _ in offsets)
+        self.words += len(document.words())
+        self.words_covered += _words_in(document, _covered(document))
+        self.words_unknown += _words_in(document, _positions(document.unknown))
         for _, entities in by_span(document.entities):
             if len(entities) == 1:
                 self.types[entities[0].label] += 1
