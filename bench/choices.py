@@ -1,10 +1,12 @@
-"""Two choices behind the defaults, judged on dev: word shapes, and abstaining on unlisted names.
+"""Choices behind the defaults, judged on dev: word shapes, hidden dropout, abstaining.
 
     CONVENER_DATA=... python bench/choices.py --seed 0
 
 *Shapes* compares the tagger with and without the shape embedding on gold labels, the ceiling of
-everything after. *Abstain* compares stage I with unlisted words that look like names left out of
-the loss, or taken for outside. Rows that the results file already has are not run again.
+everything after. *Dropout* compares hidden dropout of 0 and .1 inside the encoder, on gold labels
+and on distant ones in stage I. *Abstain* compares stage I with unlisted words that look like names
+left out of the loss, or taken for outside. Rows that the results file already has are not run
+again.
 """
 
 import argparse
@@ -26,6 +28,12 @@ STAGE_ONE = {
 }
 RUNS = [
     *(("shapes", data, value) for data in ("webpage", "wikigold") for value in (False, True)),
+    *(
+        (choice, data, value)
+        for choice in ("dropout", "dropout, distant")
+        for data in ("webpage", "wikigold", "twitter")
+        for value in (0.0, 0.1)
+    ),
     *(
         ("abstain", data, value)
         for data in ("webpage", "wikigold", "twitter")
@@ -56,6 +64,12 @@ def measure(choice: str, data: str, value: object, seed: int) -> dict[str, objec
     if choice == "shapes":
         changes = SHAPES | {"tagger.shapes": value, "seed": seed}
         config, labels = override(SUPERVISED, changes), "gold"
+    elif choice == "dropout":
+        changes = SHAPES | {"tagger.hidden_dropout": value, "seed": seed}
+        config, labels = override(SUPERVISED, changes), "gold"
+    elif choice == "dropout, distant":
+        changes = STAGE_ONE | {"tagger.hidden_dropout": value, "seed": seed}
+        config, labels = override(RunConfig(), changes), "distant"
     else:
         changes = STAGE_ONE | {"abstain": value, "seed": seed}
         config, labels = override(RunConfig(), changes), "distant"

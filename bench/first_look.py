@@ -49,8 +49,8 @@ def main() -> None:
         return
     wanted = [
         (data, method, seed)
-        for seed in options.seed
         for data in options.set
+        for seed in options.seed
         for method in options.method
         if method != "dictionary" or seed == options.seed[0]
     ]
@@ -106,8 +106,6 @@ def write(path: Path, content: Sequence[dict[str, object]]) -> None:
 
 def run(data: str, method: str, seed: int, encoder: str) -> list[dict[str, object]]:
     """Train one method on one set and return its rows."""
-    import torch
-
     from convener import api
     from convener.evaluation.scores import Scores, normal, score
     from convener.inference.card import installed_versions
@@ -146,7 +144,7 @@ def run(data: str, method: str, seed: int, encoder: str) -> list[dict[str, objec
                 "train_sentences": len(distant),
                 "commit": commit(),
                 "versions": " ".join(f"{k}=={v}" for k, v in installed_versions().items()),
-                "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+                "machine": machine(),
                 "command": " ".join(["python", "bench/first_look.py", *sys.argv[2:]]),
             }
         )
@@ -178,6 +176,14 @@ def whole_documents(documents: list, sentences: int) -> list:
     """The first documents until there are `sentences` sentences, the last one kept whole."""
     last = documents[min(sentences, len(documents)) - 1].group
     return [d for i, d in enumerate(documents) if i < sentences or d.group == last]
+
+
+def machine() -> str:
+    """What the row was measured on."""
+    import torch
+
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"{platform.machine()}, {torch.get_num_threads()} threads{gpu}"
 
 
 def commit() -> str:

@@ -100,7 +100,7 @@ def choices() -> str:
                     if (r["choice"], r["set"]) == (choice, data) and r["value"] in values
                 ]
             )
-            for values in ((False, "never"), (True, "always"))
+            for values in ((0, "never"), (1, 0.1, "always"))
         ]
         lines.append(f"| {choice} | {data} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

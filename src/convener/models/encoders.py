@@ -172,13 +172,16 @@ class Encoder(nn.Module):
         model = AutoModel.from_config(config, dtype=torch.float32)
         return cls(model, tokenizer, shapes)
 
-    def set_attention_dropout(self, rate: float) -> None:
-        """Drop attention weights in training at this rate; above 0 the fused kernel is lost."""
+    def set_dropout(self, hidden: float, attention: float) -> None:
+        """Drop hidden values and attention weights in training at these rates.
+
+        With attention dropout above 0 the fused attention kernel is lost.
+        """
         for module in self.model.modules():
-            if type(module).__name__.endswith("SelfAttention"):
-                for child in module.children():
-                    if isinstance(child, nn.Dropout):
-                        child.p = rate
+            rate = attention if type(module).__name__.endswith("SelfAttention") else hidden
+            for child in module.children():
+                if isinstance(child, nn.Dropout):
+                    child.p = rate
 
     def save_architecture(self, folder: Path) -> None:
         """Write configuration and tokenizer, which `from_folder` reads."""

@@ -32,6 +32,7 @@ class TaggerConfig(BaseModel):
     encoder: str = MINILM
     shapes: bool = True
     dropout: float = Field(default=0.1, ge=0, lt=1)
+    hidden_dropout: float = Field(default=0.1, ge=0, lt=1)
     attention_dropout: float = Field(default=0.0, ge=0, lt=1)
     train_embeddings: bool = False
     window: int = Field(default=192, ge=16)
@@ -53,7 +54,7 @@ class Tagger(Expert):
         self.encoder = encoder
         self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Linear(encoder.dim, len(self.tags))
-        encoder.set_attention_dropout(config.attention_dropout)
+        encoder.set_dropout(config.hidden_dropout, config.attention_dropout)
         self.window = min(config.window, encoder.max_pieces)
         self.overlap = min(config.overlap, self.window // 2)
         if not config.train_embeddings:
