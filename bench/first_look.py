@@ -6,8 +6,7 @@ Every row is one training run in a process of its own, with states chosen on the
 scored on the test split. The dictionary's own labels are known on the training split only, so the
 row `dictionary` scores them there against gold. Rows that the results file already has are not
 run again, so the command can be stopped and repeated. The figures of every round go to a file
-beside it. `conll03-3k` is the first 3,000 training and 800 dev sentences of conll03, cut after a
-whole document, with the whole test split.
+beside it.
 """
 
 import argparse
@@ -23,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 
-SETS = ("webpage", "wikigold", "twitter", "conll03-3k", "conll03")
+SETS = ("webpage", "wikigold", "twitter", "conll03")
 RUNS = {
     "dictionary": ("dictionary",),
     "gold": ("gold",),
@@ -35,7 +34,7 @@ RESULTS = Path(__file__).parent / "results" / "first_look.json"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--set", nargs="+", default=SETS[:3], choices=SETS)
+    parser.add_argument("--set", nargs="+", default=SETS, choices=SETS)
     parser.add_argument("--method", nargs="+", default=list(RUNS), choices=list(RUNS))
     parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--encoder", default="minilm")
@@ -114,14 +113,11 @@ def run(data: str, method: str, seed: int, encoder: str) -> list[dict[str, objec
     from convener.text.formats import read
     from convener.training.progress import Silence
 
-    root = Path(os.environ["CONVENER_DATA"]) / "distant" / data.removesuffix("-3k")
+    root = Path(os.environ["CONVENER_DATA"]) / "distant" / data
     began = time.monotonic()
 
     def documents(name: str) -> list:
-        loaded = list(read(root / f"{name}.jsonl"))
-        if not data.endswith("-3k") or name == "test":
-            return loaded
-        return whole_documents(loaded, 3000 if "train" in name else 800)
+        return list(read(root / f"{name}.jsonl"))
 
     distant, dev, test = documents("train.distant"), documents("dev"), documents("test")
     known = {normal(d.surface(e)) for d in distant for e in d.entities}
@@ -170,12 +166,6 @@ def run(data: str, method: str, seed: int, encoder: str) -> list[dict[str, objec
     for row in found:
         row["rounds"] = model.card.history
     return found
-
-
-def whole_documents(documents: list, sentences: int) -> list:
-    """The first documents until there are `sentences` sentences, the last one kept whole."""
-    last = documents[min(sentences, len(documents)) - 1].group
-    return [d for i, d in enumerate(documents) if i < sentences or d.group == last]
 
 
 def machine() -> str:

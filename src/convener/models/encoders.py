@@ -27,6 +27,7 @@ from transformers.utils import logging
 
 from convener.errors import ModelError
 from convener.files import sha256
+from convener.models.dropout import Dropout
 from convener.text.tokens import SHAPES
 
 MINILM = "minilm"
@@ -179,9 +180,9 @@ class Encoder(nn.Module):
         """
         for module in self.model.modules():
             rate = attention if type(module).__name__.endswith("SelfAttention") else hidden
-            for child in module.children():
+            for name, child in module.named_children():
                 if isinstance(child, nn.Dropout):
-                    child.p = rate
+                    module.register_module(name, Dropout(rate))
 
     def save_architecture(self, folder: Path) -> None:
         """Write configuration and tokenizer, which `from_folder` reads."""

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from convener.errors import ConfigError, DataError
+from convener.models.dropout import Dropout
 from convener.models.encoders import MINILM, Encoder
 from convener.models.expert import Allowed, Batch, Example, Expert, Rows
 from convener.models.seeding import seeded
@@ -52,7 +53,7 @@ class Tagger(Expert):
         self.labels = tuple(labels)
         self.tags = ["O", *(f"{prefix}-{label}" for label in labels for prefix in "BI")]
         self.encoder = encoder
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.head = nn.Linear(encoder.dim, len(self.tags))
         encoder.set_dropout(config.hidden_dropout, config.attention_dropout)
         self.window = min(config.window, encoder.max_pieces)

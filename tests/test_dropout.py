@@ -1,0 +1,39 @@
+"""Dropout: the rate, the expectation, and when it does nothing."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convener.models.dropout import Dropout
+from convener.models.seeding import seeded
+
+
+@given(st.floats(0.01, 0.9), st.integers(1, 7))
+def test_rate_and_expectation(rate: float, odd: int) -> None:
+    values = torch.ones(40_000 + odd)
+    with seeded(0):
+        answer = Dropout(rate)(values)
+    assert (answer == 0).float().mean().item() == pytest.approx(rate, abs=0.015)
+    assert answer.mean().item() == pytest.approx(1.0, rel=0.01 + 0.03 * rate / (1 - rate))
+    assert len(answer.unique()) == 2
+
+
+def test_neighbours_are_drawn_apart() -> None:
+    with seeded(1):
+        dropped = Dropout(0.5)(torch.ones(5_000, 8)) == 0
+    assert torch.allclose(dropped.float().T.cov() * 4, torch.eye(8), atol=0.08)
+
+
+def test_no_effect_out_of_training_or_at_rate_zero() -> None:
+    values = torch.randn(3, 4)
+    assert torch.equal(Dropout(0.5).eval()(values), values)
+    assert torch.equal(Dropout(0.0)(values), values)
+
+
+def test_gradients_flow_through_what_is_kept() -> None:
+    values = torch.ones(1000, requires_grad=True)
+    answer = Dropout(0.25)(values)
+    answer.sum().backward()
+    assert values.grad is not None
+    assert torch.equal(values.grad, answer.detach())
