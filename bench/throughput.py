@@ -25,7 +25,7 @@ from convener.inference.card import installed_versions
 from convener.models.encoders import Encoder
 from convener.models.tagger import Tagger, TaggerConfig
 from convener.panel.panel import Panel
-from convener.training.corpus import Corpus
+from convener.training.corpus import Corpus, DistantObjective
 from convener.training.loop import Learner, OptimiserConfig
 
 RESULTS = Path(__file__).parent / "results" / "throughput.json"
@@ -50,6 +50,19 @@ def main() -> None:
     options.results.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
+class Counting(DistantObjective):
+    """The usual objective, which also notes the lengths of what was trained on."""
+
+    def __init__(self, allowed):
+        super().__init__(allowed)
+        object.__setattr__(self, "seen", [])
+
+    def supervision(self, examples):
+        """Supervision as usual."""
+        self.seen.extend(len(example) for example in examples)
+        return super().supervision(examples)
+
+
 def measure(config: OptimiserConfig, rounds: int, steps: int) -> dict[str, float]:
     """Medians over rounds, each of some training steps, a prediction pass and some products."""
     data = load_data()
@@ -60,23 +73,17 @@ def measure(config: OptimiserConfig, rounds: int, steps: int) -> dict[str, float
     words = sum(len(document.words()) for document in documents)
     trained, predicted, product, tokens = [], [], [], []
     for number in range(rounds + 1):
-        seen: list[int] = []
-        objective = corpus.distant_objective()
-
-        def counting(beliefs, examples, seen=seen, objective=objective):
-            seen.extend(len(example) for example in examples)
-            return objective(beliefs, examples)
-
+        objective = Counting(corpus.allowed)
         began = time.perf_counter()
-        learner.train(corpus.examples, counting, steps, number, lambda: None)
+        learner.train(corpus.examples, objective, steps, number, lambda: None)
         seconds = time.perf_counter() - began
-        flops = 3 * sum(forward_flops(expert.encoder, length) for length in seen)
+        flops = 3 * sum(forward_flops(expert.encoder, length) for length in objective.seen)
         began = time.perf_counter()
         Panel([expert]).annotate(documents)
         predicting = time.perf_counter() - began
         if number:
             trained.append(flops / seconds)
-            tokens.append(sum(seen) / seconds)
+            tokens.append(sum(objective.seen) / seconds)
             predicted.append(words / predicting)
             product.append(matrix_product())
     return {

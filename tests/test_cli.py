@@ -133,9 +133,17 @@ def test_a_saved_configuration_repeats_the_run(place: Workplace, tmp_path: Path)
 
 
 def stopped_at(line: str, sign: signal.Signals, arguments: Sequence[str | Path]) -> str:
-    """Send a signal to a run when it prints a line; what it then prints, and its exit code."""
-    command = [PROGRAM, *map(str, arguments)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as running:
+    """Send a signal to a run when it prints a line; what it then prints, and its exit code.
+
+    The run heeds signals even where this process was started in the background, deaf to SIGINT.
+    """
+    with subprocess.Popen(
+        [PROGRAM, *map(str, arguments)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+        preexec_fn=lambda: signal.signal(sign, signal.SIG_DFL),
+    ) as running:
         assert running.stderr is not None
         next(shown for shown in running.stderr if shown.startswith(line))
         running.send_signal(sign)

@@ -56,7 +56,7 @@ def train(
     trained = train_panel(training, config, gold, listener, folder, resume)
     dev_scores = [f1 for r in trained.history if isinstance(f1 := r.get("dev_f1"), float)]
     card = Card(
-        encoder=config.tagger.encoder,
+        encoder=config.expert.encoder,
         documents=len(training),
         groups=len(group_indices(training)),
         data_sha256=trained.data_sha256,

@@ -27,6 +27,13 @@ class CaseOption(StrEnum):
     IGNORE = "ignore"
 
 
+class Kind(StrEnum):
+    """What the experts are: see `convener.models.tagger` and `convener.models.reader`."""
+
+    TAGGER = "tagger"
+    READER = "reader"
+
+
 OnErrorOption = Annotated[
     OnError, typer.Option("--on-error", help="Stop at a bad item, or leave it out and count it.")
 ]

@@ -17,6 +17,10 @@ def predict(
         str, typer.Argument(help="Text, JSONL or CoNLL file; - is standard input.")
     ] = "-",
     text: Annotated[str | None, typer.Option(help="Read this text instead of a file.")] = None,
+    question: Annotated[
+        list[str] | None,
+        typer.Option(help="Ask a reader this instead of its own, as TYPE=QUESTION; repeatable."),
+    ] = None,
     output: Annotated[str, typer.Option("--output", "-o", help="Where to write.")] = "-",
     on_error: options.OnErrorOption = options.OnError.STOP,
 ) -> None:
@@ -29,5 +33,14 @@ def predict(
     if text is not None and source != "-":
         raise ConfigError(f"expected a file or --text, got both ({source})")
     recogniser = api.load(model)
+    if question:
+        recogniser = recogniser.ask(dict(map(_question, question)))
     documents = iter([Document(text)]) if text is not None else options.documents(source, on_error)
     write(output, recogniser.annotate(documents))
+
+
+def _question(text: str) -> tuple[str, str]:
+    label, equals, asked = text.partition("=")
+    if not equals or not label.strip():
+        raise ConfigError(f"expected --question TYPE=QUESTION, got {text!r}")
+    return label.strip(), asked.strip()

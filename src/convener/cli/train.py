@@ -27,6 +27,13 @@ def train(
     dev: Annotated[str | None, typer.Option(help="Gold-labelled file to choose by.")] = None,
     experts: Annotated[int | None, typer.Option(help="How many experts; 1 is BOND.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    model: Annotated[
+        options.Kind | None,
+        typer.Option(help="Taggers of words, or readers that answer a question for each type."),
+    ] = None,
+    questions: Annotated[
+        Path | None, typer.Option(help="JSON object of a reader's questions by type.")
+    ] = None,
     encoder: Annotated[
         str | None, typer.Option(help="minilm, a local folder, or a hub id.")
     ] = None,
@@ -51,6 +58,7 @@ def train(
     """
     from convener import api
     from convener.inference import storage
+    from convener.models.questions import read_questions
     from convener.recipes.run import SUPERVISED, RunConfig, override, parse_config
 
     if gold and config is not None:
@@ -63,11 +71,17 @@ def train(
     changes: dict[str, object] = {
         "bond.experts": experts,
         "seed": seed,
-        "tagger.encoder": encoder,
+        "model": model.value if model is not None else None,
         "labels": _names(labels) if labels is not None else None,
     }
     changes = {name: value for name, value in changes.items() if value is not None}
     run = override(base, changes | dict(map(_setting, setting or [])))
+    if encoder is not None:
+        run = override(run, {f"{run.model}.encoder": encoder})
+    if questions is not None:
+        if run.model != "reader":
+            raise ConfigError("--questions are for readers: add --model reader")
+        run = override(run, {"reader.questions": read_questions(questions)})
     documents = options.documents(data, on_error)
     summary = Summary()
     if dictionary is not None:
@@ -84,7 +98,7 @@ def train(
         resume = False
     try:
         with rounds() as listener:
-            model = api.train(
+            trained = api.train(
                 training,
                 dev=list(options.documents(dev, on_error)) if dev else None,
                 config=run,
@@ -97,7 +111,7 @@ def train(
         kept = done if checkpoint.is_dir() else "nothing was done yet"
         err.print(f"convener: stopped: {kept}", markup=False)
         raise
-    model.save_pretrained(output)
+    trained.save_pretrained(output)
     shutil.rmtree(checkpoint, ignore_errors=True)
     out.print(f"saved {output}", markup=False)
 

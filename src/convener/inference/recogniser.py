@@ -1,13 +1,15 @@
 """A recogniser: the one thing that users hold, whatever kind of panel answers inside it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import overload
 
 import torch
 
+from convener.errors import ConfigError
 from convener.inference import storage
 from convener.inference.card import Card
+from convener.models.reader import Reader
 from convener.panel.panel import Panel
 from convener.text.documents import Document, Entity
 
@@ -53,6 +55,20 @@ class Recogniser:
         """The documents, in order, with the model's entities in place of any they had."""
         for chunk in _chunks(documents):
             yield from self.panel.annotate(chunk)
+
+    def ask(self, questions: Mapping[str, str]) -> "Recogniser":
+        """A recogniser that answers other questions, by type, with the same weights.
+
+        Raises:
+            ConfigError: the model is no reader, or its heads belong to its types.
+        """
+        readers = [expert for expert in self.panel.experts if isinstance(expert, Reader)]
+        if len(readers) < len(self.panel.experts):
+            raise ConfigError(
+                "expected a reader to ask questions of, got a panel of taggers: "
+                "train one with --model reader --set reader.heads=shared"
+            )
+        return Recogniser(Panel([reader.asked(questions) for reader in readers]), self.card)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write the model to a folder; `load` brings it back."""

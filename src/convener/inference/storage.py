@@ -14,6 +14,7 @@ is pickled, and no code from the folder is run.
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -23,6 +24,9 @@ from torch import Tensor
 from convener.errors import ModelError
 from convener.files import new_folder, sha256
 from convener.inference.card import Card, render
+from convener.models.expert import Expert
+from convener.models.reader import Reader
+from convener.models.reader_config import ReaderConfig
 from convener.models.tagger import Tagger, TaggerConfig
 from convener.panel.panel import Panel
 from convener.training.checkpoints import apart
@@ -39,10 +43,11 @@ class ModelConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     schema_version: int = SCHEMA
-    kind: str = "panel of taggers"
+    kind: Literal["panel of taggers", "panel of readers"]
     experts: int = Field(ge=1)
     labels: tuple[str, ...]
-    tagger: TaggerConfig
+    tagger: TaggerConfig | None = None
+    reader: ReaderConfig | None = None
     card: Card
     files: dict[str, str]
 
@@ -56,7 +61,7 @@ def save(panel: Panel, card: Card, folder: str | Path) -> None:
     target = Path(folder)
     check_target(target)
     first = panel.experts[0]
-    assert isinstance(first, Tagger)
+    assert isinstance(first, Tagger | Reader)
     states = [expert.state_dict() for expert in panel.experts]
     common = _common(states) if len(states) > 1 else set()
     with new_folder(target) as fresh:
@@ -71,9 +76,11 @@ def save(panel: Panel, card: Card, folder: str | Path) -> None:
         (fresh / "run.json").write_text(json.dumps(card.run, indent=1) + "\n", encoding="utf-8")
         names = sorted(p.relative_to(fresh).as_posix() for p in fresh.rglob("*") if p.is_file())
         config = ModelConfig(
+            kind="panel of taggers" if isinstance(first, Tagger) else "panel of readers",
             experts=len(states),
             labels=panel.labels,
-            tagger=first.config,
+            tagger=first.config if isinstance(first, Tagger) else None,
+            reader=first.config if isinstance(first, Reader) else None,
             card=card,
             files={name: sha256(fresh / name) for name in names},
         )
@@ -105,7 +112,7 @@ def load(folder: str | Path) -> tuple[Panel, Card]:
                 "restore it or save the model again"
             )
     shared = load_file(source / _SHARED) if _SHARED in config.files else {}
-    first = Tagger.from_folder(source / "encoder", config.labels, config.tagger)
+    first = _architecture(source, config)
     experts = [first, *(first.clone() for _ in range(config.experts - 1))]
     for index, expert in enumerate(experts):
         state = shared | load_file(source / _expert_file(index))
@@ -142,6 +149,14 @@ def read_config(folder: Path) -> ModelConfig:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise ModelError(f"{path} is damaged ({place}: {first['msg']})") from None
+
+
+def _architecture(source: Path, config: ModelConfig) -> Expert:
+    if config.tagger is not None:
+        return Tagger.from_folder(source / "encoder", config.labels, config.tagger)
+    if config.reader is not None:
+        return Reader.from_folder(source / "encoder", config.labels, config.reader)
+    raise ModelError(f"{source}: {_CONFIG} describes no expert, it was altered: restore it")
 
 
 def _expert_file(index: int) -> str:

@@ -23,6 +23,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.masking_utils import create_bidirectional_mask
 from transformers.utils import logging
 
 from convener.errors import ModelError
@@ -113,6 +114,11 @@ class WordPieces:
                 self._kept[word] = tuple(ids) or self._unknown
         return [self._kept[word] for word in words]
 
+    def text(self, text: str) -> list[int]:
+        """Sub-word ids of a whole text."""
+        encoded = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        return list(encoded) or list(self._unknown)
+
 
 class Encoder(nn.Module):
     """A pretrained transformer that reads sub-words with the shapes of their words.
@@ -193,15 +199,56 @@ class Encoder(nn.Module):
     def max_pieces(self) -> int:
         """How many sub-words the encoder reads at once, special tokens aside."""
         positions = getattr(self.model.config, "max_position_embeddings", 512)
-        offset = 2 if self.model.config.model_type in {"roberta", "xlm-roberta", "camembert"} else 0
-        return int(positions) - offset - 2
+        return int(positions) - self._position_offset - 2
 
-    def forward(self, ids: Tensor, mask: Tensor, shapes: Tensor) -> Tensor:
-        """Hidden states [batch, pieces, dim] of ids, mask and shapes [batch, pieces]."""
-        embedded = self.model.get_input_embeddings()(ids)
-        if self.shapes is not None:
-            embedded = embedded + self.shapes(shapes)
-        hidden: Tensor = self.model(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
+    @property
+    def _position_offset(self) -> int:
+        return 2 if self.model.config.model_type in {"roberta", "xlm-roberta", "camembert"} else 0
+
+    def forward(
+        self, ids: Tensor, mask: Tensor, shapes: Tensor, segments: Tensor | None = None
+    ) -> Tensor:
+        """Hidden states [batch, pieces, dim] of ids, mask, shapes, segments [batch, pieces]."""
+        known = getattr(self.model.config, "type_vocab_size", 0) > 1
+        extra = {"token_type_ids": segments} if segments is not None and known else {}
+        hidden: Tensor = self.model(
+            inputs_embeds=self._embedded(ids, shapes), attention_mask=mask, **extra
+        ).last_hidden_state
+        return hidden
+
+    def _embedded(self, ids: Tensor, shapes: Tensor) -> Tensor:
+        embedded: Tensor = self.model.get_input_embeddings()(ids)
+        return embedded if self.shapes is None else embedded + self.shapes(shapes)
+
+    @property
+    def depth(self) -> int:
+        """Number of layers that `below` and `above` can divide, 0 where they can't."""
+        layers = getattr(getattr(self.model, "encoder", None), "layer", ())
+        return len(layers) if hasattr(self.model, "embeddings") else 0
+
+    def below(
+        self, ids: Tensor, mask: Tensor, shapes: Tensor, segment: int, begin: int, layers: int
+    ) -> Tensor:
+        """Hidden states after the first layers, of one segment at positions from `begin` on."""
+        positions = torch.arange(begin, begin + ids.shape[1], device=ids.device)[None]
+        segments = min(segment, getattr(self.model.config, "type_vocab_size", 1) - 1)
+        embeddings: Any = self.model.embeddings
+        hidden: Tensor = embeddings(
+            inputs_embeds=self._embedded(ids, shapes),
+            position_ids=positions + self._position_offset,
+            token_type_ids=torch.full_like(ids, segments),
+        )
+        return self._through(hidden, mask, 0, layers)
+
+    def above(self, hidden: Tensor, mask: Tensor, layers: int) -> Tensor:
+        """Hidden states after the last layer, from those after the first `layers`."""
+        return self._through(hidden, mask, layers, self.depth)
+
+    def _through(self, hidden: Tensor, mask: Tensor, first: int, stop: int) -> Tensor:
+        seen = create_bidirectional_mask(self.model.config, hidden, mask)
+        modules: Any = self.model.encoder
+        for layer in modules.layer[first:stop]:
+            hidden = layer(hidden, seen)
         return hidden
 
 

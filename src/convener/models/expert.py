@@ -29,8 +29,9 @@ Allowed = NDArray[np.bool_]
 class Example:
     """One window of one document.
 
-    `ids` and `shapes` are its sub-words, special tokens included; `positions` are the indices of
-    the sub-words that give rows, which are rows `[start, stop)` of document number `document`.
+    `ids` and `shapes` are its sub-words; `positions` are the indices of the sub-words that stand
+    for words. It gives rows `[start, stop)` of document number `document`. `cost`, its length, is
+    the number of sub-words that an encoder reads for it.
     """
 
     document: int
@@ -39,26 +40,56 @@ class Example:
     ids: NDArray[np.int32]
     shapes: NDArray[np.int8]
     positions: NDArray[np.int32]
+    cost: int
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return self.cost
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Padded examples: `ids`, `mask`, `shapes` [batch, pieces], and where each row is read.
+    """Padded examples: `ids`, `mask`, `shapes` [batch, pieces], and where each word is read.
 
-    `rows` [2, n] holds for each row its example and its position.
+    `rows` [2, n] holds for each word its example and its position. `owned` [batch] counts the
+    words of each example, its first ones, that give rows. In training `taught` [rows, classes] is
+    the supervision: allowed classes, or target probabilities.
     """
 
     ids: Tensor
     mask: Tensor
     shapes: Tensor
     rows: Tensor
+    owned: Tensor
+    taught: Tensor | None = None
 
-    def to(self, device: object) -> "Batch":
+    def to(self, device: str | torch.device) -> "Batch":
         """The same batch on another device."""
-        return Batch(*(getattr(self, f).to(device) for f in ("ids", "mask", "shapes", "rows")))
+        return Batch(
+            self.ids.to(device),
+            self.mask.to(device),
+            self.shapes.to(device),
+            self.rows.to(device),
+            self.owned.to(device),
+            None if self.taught is None else self.taught.to(device),
+        )
+
+    @classmethod
+    def of(cls, examples: Sequence[Example], owned: Sequence[int], padding: int) -> "Batch":
+        """Examples padded on the right to the longest."""
+        size = (len(examples), max(len(example.ids) for example in examples))
+        ids = np.full(size, padding, dtype=np.int64)
+        mask = np.zeros(size, dtype=np.int64)
+        shapes = np.zeros(size, dtype=np.int64)
+        for row, example in enumerate(examples):
+            length = len(example.ids)
+            ids[row, :length] = example.ids
+            mask[row, :length] = 1
+            shapes[row, :length] = example.shapes
+        owners = np.repeat(np.arange(len(examples)), [len(e.positions) for e in examples])
+        positions = np.concatenate([example.positions for example in examples])
+        rows = np.stack([owners, positions.astype(np.int64)])
+        counts = np.array(owned, dtype=np.int64)
+        return cls(*map(torch.from_numpy, (ids, mask, shapes, rows, counts)))
 
 
 class Expert(nn.Module, ABC):
@@ -77,6 +108,10 @@ class Expert(nn.Module, ABC):
     @abstractmethod
     def forward(self, batch: Batch) -> Tensor:
         """Beliefs: log-probabilities [rows, classes], float32."""
+
+    def learn(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Beliefs in training, and how much each row counts in the loss, [rows]; None is alike."""
+        return self(batch), None
 
     @abstractmethod
     def embed(self, batch: Batch) -> Tensor:

@@ -4,40 +4,29 @@ A row is a word, a class is a BIO tag. Decoding takes the most probable sequence
 continues an entity of its own type.
 """
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from convener.errors import ConfigError, DataError
 from convener.models.dropout import Dropout
-from convener.models.encoders import MINILM, Encoder
+from convener.models.encoders import Encoder
 from convener.models.expert import Allowed, Batch, Example, Expert, Rows
+from convener.models.featurise import EncoderConfig, WordIndex, cuts, entity_of_words
 from convener.models.seeding import seeded
 from convener.text.documents import Document, Entity, by_span, crossing
 from convener.text.tags import spans_from_tags
-from convener.text.tokens import shape
-from convener.text.windows import windows
 
 
-class TaggerConfig(BaseModel):
-    """What a tagger is made of; `window` and `overlap` count sub-words."""
+class TaggerConfig(EncoderConfig):
+    """What a tagger is made of: an encoder, dropout, and a head."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    encoder: str = MINILM
-    shapes: bool = True
     dropout: float = Field(default=0.1, ge=0, lt=1)
-    hidden_dropout: float = Field(default=0.1, ge=0, lt=1)
-    attention_dropout: float = Field(default=0.0, ge=0, lt=1)
-    train_embeddings: bool = False
-    window: int = Field(default=192, ge=16)
-    overlap: int = Field(default=64, ge=0)
 
 
 class Tagger(Expert):
@@ -55,11 +44,8 @@ class Tagger(Expert):
         self.encoder = encoder
         self.dropout = Dropout(config.dropout)
         self.head = nn.Linear(encoder.dim, len(self.tags))
-        encoder.set_dropout(config.hidden_dropout, config.attention_dropout)
+        config.prepare(encoder)
         self.window = min(config.window, encoder.max_pieces)
-        self.overlap = min(config.overlap, self.window // 2)
-        if not config.train_embeddings:
-            encoder.model.get_input_embeddings().requires_grad_(False)
 
     @classmethod
     def create(cls, labels: Sequence[str], config: TaggerConfig, seed: int) -> "Tagger":
@@ -88,53 +74,25 @@ class Tagger(Expert):
             for example in self._examples(index, document)
         ]
 
-    def _examples(self, index: int, document: Document) -> list[Example]:
-        text, offsets = document.text, document.words()
-        surfaces = [text[start:end] for start, end in offsets]
-        spaced = [
-            f" {word}" if start == 0 or text[start - 1].isspace() else word
-            for word, (start, _) in zip(surfaces, offsets, strict=True)
-        ]
-        pieces = [ids[: self.window] for ids in self.encoder.words(spaced)]
-        lengths = [len(ids) for ids in pieces]
-        shapes = [shape(word) + 1 for word in surfaces]
-        examples = []
-        for window in windows(lengths, self.window, self.overlap):
-            covered = range(window.start, window.stop)
-            ids = [
-                self.encoder.words.first,
-                *(piece for word in covered for piece in pieces[word]),
-                self.encoder.words.last,
-            ]
-            marks = [0, *(shapes[word] for word in covered for _ in pieces[word]), 0]
-            places = np.cumsum([1, *lengths[window.start : window.stop]])[:-1]
-            owned = places[window.own_start - window.start : window.own_stop - window.start]
-            examples.append(
-                Example(
-                    document=index,
-                    start=window.own_start,
-                    stop=window.own_stop,
-                    ids=np.array(ids, dtype=np.int32),
-                    shapes=np.array(marks, dtype=np.int8),
-                    positions=owned.astype(np.int32),
-                )
+    def _examples(self, index: int, document: Document) -> Iterator[Example]:
+        frame = self.encoder.words
+        for cut in cuts(self.encoder, document, self.window, self.config.overlap):
+            window = cut.window
+            owned = cut.places[window.own_start - window.start : window.own_stop - window.start]
+            yield Example(
+                document=index,
+                start=window.own_start,
+                stop=window.own_stop,
+                ids=np.array([frame.first, *cut.ids, frame.last], dtype=np.int32),
+                shapes=np.array([0, *cut.shapes, 0], dtype=np.int8),
+                positions=owned + 1,
+                cost=len(cut.ids) + 2,
             )
-        return examples
 
     def collate(self, examples: Sequence[Example]) -> Batch:
         """Pad on the right to the longest example."""
-        size = (len(examples), max(map(len, examples)))
-        ids = np.full(size, self.encoder.words.padding, dtype=np.int64)
-        mask = np.zeros(size, dtype=np.int64)
-        shapes = np.zeros(size, dtype=np.int64)
-        for row, example in enumerate(examples):
-            ids[row, : len(example)] = example.ids
-            mask[row, : len(example)] = 1
-            shapes[row, : len(example)] = example.shapes
-        owners = np.repeat(np.arange(len(examples)), [len(e.positions) for e in examples])
-        positions = np.concatenate([example.positions for example in examples])
-        rows = np.stack([owners, positions.astype(np.int64)])
-        return Batch(*map(torch.from_numpy, (ids, mask, shapes, rows)))
+        owned = [len(example.positions) for example in examples]
+        return Batch.of(examples, owned, self.encoder.words.padding)
 
     def forward(self, batch: Batch) -> Tensor:
         """Log-probabilities [words, tags]."""
@@ -157,15 +115,13 @@ class Tagger(Expert):
                 f"entities overlap: {left} and {right}: a tagger learns flat entities only, "
                 "keep one of the two"
             )
-        offsets = document.words()
-        allowed = np.zeros((len(offsets), len(self.tags)), dtype=np.bool_)
+        index = WordIndex(document)
+        allowed = np.zeros((len(index), len(self.tags)), dtype=np.bool_)
         allowed[:, 0] = True
-        starts = [start for start, _ in offsets]
-        ends = [end for _, end in offsets]
-        for start, end in document.unknown:
-            allowed[bisect_right(ends, start) : bisect_left(starts, end)] = True
-        for (start, end), entities in by_span(document.entities):
-            first, stop = bisect_right(ends, start), bisect_left(starts, end)
+        for span in document.unknown:
+            allowed[slice(*index.words(span))] = True
+        for span, entities in by_span(document.entities):
+            first, stop = index.words(span)
             allowed[first:stop] = False
             for entity in entities if first < stop else ():
                 begin = self._begin(entity.label)
@@ -183,17 +139,11 @@ class Tagger(Expert):
 
     def decode(self, document: Document, probabilities: Rows) -> tuple[Entity, ...]:
         """The best valid tag sequence; an entity's score is the mean probability of its tags."""
-        offsets = document.words()
         path = best_path(probabilities)
         spans = spans_from_tags([self.tags[tag] for tag in path])
         chosen = probabilities[np.arange(len(path)), path]
         return tuple(
-            Entity(
-                offsets[start][0],
-                offsets[end - 1][1],
-                label,
-                score=round(float(chosen[start:end].mean()), 4),
-            )
+            entity_of_words(document, start, end, label, float(chosen[start:end].mean()))
             for start, end, label in spans
         )
 

@@ -36,7 +36,7 @@ from convener.panel import assignment
 from convener.panel.panel import agreement, group_embeddings, log_beliefs, mean_probabilities
 from convener.recipes.rounds import Recipe, Stage, State
 from convener.text.documents import Document
-from convener.training.corpus import Corpus, soft_objective
+from convener.training.corpus import Corpus, SoftObjective
 from convener.training.loop import Learner, Objective, OptimiserConfig
 from convener.training.losses import cross_entropy, kl_divergence
 from convener.training.progress import Listener
@@ -188,7 +188,7 @@ class Bond(Recipe):
             figures = self.relabel()
         targets, weights = pseudo_labels(self.pseudo, self.config)
         kept = sum(float(w.sum()) for w in weights) / max(1, sum(len(w) for w in weights))
-        objective = soft_objective(targets, weights, _LOSSES[self.config.loss])
+        objective = SoftObjective(targets, weights, _LOSSES[self.config.loss])
         everything = [self.corpus.examples] * len(self.experts)
         loss = self._train(everything, objective, steps)
         return {"loss": loss, "kept": round(kept, 4)} | figures

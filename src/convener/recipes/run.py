@@ -14,9 +14,12 @@ from convener.dictionary.labeller import abstaining
 from convener.errors import ConfigError, DataError, short
 from convener.evaluation.scores import score
 from convener.models.expert import Expert
+from convener.models.featurise import EncoderConfig
+from convener.models.reader_config import ReaderConfig
 from convener.models.tagger import Tagger, TaggerConfig
 from convener.panel.panel import Panel
 from convener.recipes.bond import Bond, BondConfig
+from convener.recipes.multitask import reader_for
 from convener.recipes.rounds import Runner
 from convener.text.documents import Document, labels_of
 from convener.text.formats.jsonl import characters_line
@@ -27,6 +30,7 @@ from convener.training.progress import Listener, Silence
 class RunConfig(BaseModel):
     """Everything that decides a run besides its data.
 
+    `model` is the kind of the experts, and `tagger` or `reader` what they are made of.
     `labels` fixes the types; without it they are those of the training documents. `abstain` says
     whether unlabelled words that look like names are left out of the loss: never, always, or
     where capitals seem to tell names (`convener.dictionary.labeller.abstaining`).
@@ -37,9 +41,16 @@ class RunConfig(BaseModel):
     seed: int = Field(default=0, ge=0, lt=2**32)
     labels: tuple[str, ...] | None = None
     abstain: Literal["auto", "always", "never"] = "auto"
+    model: Literal["tagger", "reader"] = "tagger"
     tagger: TaggerConfig = TaggerConfig()
+    reader: ReaderConfig = ReaderConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     bond: BondConfig = BondConfig()
+
+    @property
+    def expert(self) -> EncoderConfig:
+        """What the experts are made of."""
+        return self.tagger if self.model == "tagger" else self.reader
 
 
 SUPERVISED = RunConfig(
@@ -118,7 +129,7 @@ def train_panel(
     listener = listener or Silence()
     labels = config.labels or labels_of(documents)
     accelerator = Accelerator()
-    expert = Tagger.create(labels, config.tagger, config.seed)
+    expert = make_expert(documents, labels, config)
     supervision: Sequence[Document] = documents
     if config.abstain != "never":
         supervision = abstaining(documents, 1.0 if config.abstain == "auto" else math.inf)
@@ -143,6 +154,13 @@ def train_panel(
     )
     history = runner.run(resume)
     return Trained(Panel(recipe.experts), history, data)
+
+
+def make_expert(documents: Sequence[Document], labels: Sequence[str], config: RunConfig) -> Expert:
+    """An untrained expert of the configured kind."""
+    if config.model == "reader":
+        return reader_for(documents, labels, config.reader, config.seed)
+    return Tagger.create(labels, config.tagger, config.seed)
 
 
 def fingerprint(documents: Sequence[Document]) -> str:

@@ -1,6 +1,7 @@
 """A corpus as one kind of expert reads it: examples, groups, and what its labels allow."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -34,11 +35,7 @@ class Corpus:
 
     def distant_objective(self) -> Objective:
         """The loss −log p(allowed) against the corpus's own labels (eq 1)."""
-
-        def objective(beliefs: Tensor, examples: Sequence[Example]) -> Tensor:
-            return allowed_loss(beliefs, gather(self.allowed, examples, beliefs.device))
-
-        return objective
+        return DistantObjective(self.allowed)
 
     def group_log_likelihood(self, log_beliefs: Sequence[Rows]) -> Tensor:
         """Mean over each group's informative rows of log p(allowed), [groups] (eq 4)."""
@@ -51,23 +48,40 @@ class Corpus:
         return torch.from_numpy(sums / np.maximum(counts, 1))
 
 
-def soft_objective(
-    targets: Sequence[Rows],
-    weights: Sequence[Rows],
-    loss: Callable[[Tensor, Tensor, Tensor], Tensor],
-) -> Objective:
-    """A loss against target distributions, each row with its weight."""
+@dataclass(frozen=True, slots=True)
+class DistantObjective:
+    """−log p(allowed): `allowed` has the rows of each document."""
 
-    def objective(beliefs: Tensor, examples: Sequence[Example]) -> Tensor:
-        device = beliefs.device
-        return loss(beliefs, gather(targets, examples, device), gather(weights, examples, device))
+    allowed: Sequence[Allowed]
 
-    return objective
+    def supervision(self, examples: Sequence[Example]) -> list[Tensor]:
+        """The allowed classes."""
+        return [gather(self.allowed, examples)]
+
+    def loss(self, beliefs: Tensor, weights: Tensor | None, supervision: list[Tensor]) -> Tensor:
+        """Mean over the rows that say something."""
+        return allowed_loss(beliefs, supervision[0], weights)
 
 
-def gather(
-    rows: Sequence[Allowed] | Sequence[Rows], examples: Sequence[Example], device: torch.device
-) -> Tensor:
+@dataclass(frozen=True, slots=True)
+class SoftObjective:
+    """A divergence from target distributions, each row with its own weight."""
+
+    targets: Sequence[Rows]
+    weights: Sequence[Rows]
+    divergence: Callable[[Tensor, Tensor, Tensor], Tensor]
+
+    def supervision(self, examples: Sequence[Example]) -> list[Tensor]:
+        """Targets and weights."""
+        return [gather(self.targets, examples), gather(self.weights, examples)]
+
+    def loss(self, beliefs: Tensor, weights: Tensor | None, supervision: list[Tensor]) -> Tensor:
+        """Mean over rows by the product of both weights."""
+        targets, kept = supervision
+        return self.divergence(beliefs, targets, kept if weights is None else kept * weights)
+
+
+def gather(rows: Sequence[Allowed] | Sequence[Rows], examples: Sequence[Example]) -> Tensor:
     """The rows of the examples laid end to end, as a batch lays them."""
     chosen = [rows[example.document][example.start : example.stop] for example in examples]
-    return torch.from_numpy(np.concatenate(chosen)).to(device)
+    return torch.from_numpy(np.concatenate(chosen))

@@ -6,7 +6,8 @@ run that never stopped, and experts may train in any order.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from dataclasses import replace
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -19,8 +20,17 @@ from convener.models.expert import Example, Expert
 from convener.models.seeding import seeded
 from convener.training.batching import endless_batches
 
-Objective = Callable[[Tensor, Sequence[Example]], Tensor]
 OnStep = Callable[[], None]
+
+
+class Objective(Protocol):
+    """What examples are taught, and the loss against it."""
+
+    def supervision(self, examples: Sequence[Example]) -> list[Tensor]:
+        """Tensors that begin with the rows of the examples, the first [rows, classes]."""
+
+    def loss(self, beliefs: Tensor, weights: Tensor | None, supervision: list[Tensor]) -> Tensor:
+        """The loss of beliefs [rows, classes]; `weights` [rows] says how much each row counts."""
 
 
 class OptimiserConfig(BaseModel):
@@ -103,11 +113,12 @@ class Learner:
         factor = schedule(self.steps, self.total_steps, self.config.warmup)
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
-        batch = self.expert.collate(examples).to(self.accelerator.device)
-        device = self.accelerator.device.type
-        with torch.autocast(device, torch.bfloat16, enabled=self.config.precision == "bf16"):
-            beliefs = self.expert(batch)
-        loss = objective(beliefs, examples)
+        device = self.accelerator.device
+        taught = [rows.to(device) for rows in objective.supervision(examples)]
+        batch = replace(self.expert.collate(examples).to(device), taught=taught[0])
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
+            beliefs, weights = self.expert.learn(batch)
+        loss = objective.loss(beliefs, weights, taught)
         self.accelerator.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.expert.parameters(), self.config.clip)
         self.optimiser.step()

@@ -14,10 +14,15 @@ def allowed_log_likelihood(log_probabilities: Tensor, allowed: Tensor) -> Tensor
     return torch.logsumexp(masked, dim=-1).clamp(max=0.0)
 
 
-def allowed_loss(log_probabilities: Tensor, allowed: Tensor) -> Tensor:
-    """Mean of −log p(allowed) over the rows that say something, a scalar."""
-    informative = (~allowed.all(dim=-1)).sum().clamp(min=1)
-    return -allowed_log_likelihood(log_probabilities, allowed).sum() / informative
+def allowed_loss(
+    log_probabilities: Tensor, allowed: Tensor, weights: Tensor | None = None
+) -> Tensor:
+    """Weighted mean of −log p(allowed) over the rows that say something, a scalar."""
+    informative = (~allowed.all(dim=-1)).float()
+    if weights is not None:
+        informative = informative * weights
+    rows = allowed_log_likelihood(log_probabilities, allowed)
+    return -(rows * informative).sum() / informative.sum().clamp(min=1e-6)
 
 
 def cross_entropy(log_probabilities: Tensor, targets: Tensor, weights: Tensor) -> Tensor:

@@ -1,0 +1,95 @@
+"""Documents as an encoder reads them: windows of sub-words with shapes and the places of words.
+
+Every kind of expert reads text in this way; what it then makes of the words is its own affair.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from convener.models.encoders import MINILM, Encoder
+from convener.text.documents import Document, Entity, Offsets
+from convener.text.tokens import shape
+from convener.text.windows import Window, windows
+
+
+class EncoderConfig(BaseModel):
+    """How an expert reads; `window` and `overlap` count sub-words."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    encoder: str = MINILM
+    shapes: bool = True
+    hidden_dropout: float = Field(default=0.1, ge=0, lt=1)
+    attention_dropout: float = Field(default=0.0, ge=0, lt=1)
+    train_embeddings: bool = False
+    window: int = Field(default=192, ge=16)
+    overlap: int = Field(default=64, ge=0)
+
+    def prepare(self, encoder: Encoder) -> None:
+        """Set dropout, and freeze the word embeddings unless they are to be trained."""
+        encoder.set_dropout(self.hidden_dropout, self.attention_dropout)
+        if not self.train_embeddings:
+            encoder.model.get_input_embeddings().requires_grad_(False)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One window of a document: sub-words, the shape of each, and each word's first sub-word.
+
+    Special tokens are not among them. `places` has an entry for each word of the window.
+    """
+
+    window: Window
+    ids: list[int]
+    shapes: list[int]
+    places: NDArray[np.int32]
+
+
+def cuts(encoder: Encoder, document: Document, limit: int, overlap: int) -> Iterator[Cut]:
+    """Windows of at most `limit` sub-words; a word longer than that keeps its beginning."""
+    text, offsets = document.text, document.words()
+    surfaces = [text[start:end] for start, end in offsets]
+    spaced = [
+        f" {word}" if start == 0 or text[start - 1].isspace() else word
+        for word, (start, _) in zip(surfaces, offsets, strict=True)
+    ]
+    pieces = [ids[:limit] for ids in encoder.words(spaced)]
+    lengths = [len(ids) for ids in pieces]
+    shapes = [shape(word) + 1 for word in surfaces]
+    for window in windows(lengths, limit, min(overlap, limit // 2)):
+        covered = range(window.start, window.stop)
+        places = np.cumsum([0, *lengths[window.start : window.stop]], dtype=np.int32)[:-1]
+        yield Cut(
+            window,
+            [piece for word in covered for piece in pieces[word]],
+            [shapes[word] for word in covered for _ in pieces[word]],
+            places,
+        )
+
+
+class WordIndex:
+    """Which words of a document a stretch of its text touches."""
+
+    def __init__(self, document: Document) -> None:
+        offsets = document.words()
+        self._starts = [start for start, _ in offsets]
+        self._ends = [end for _, end in offsets]
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def words(self, span: Offsets) -> tuple[int, int]:
+        """The words `[first, stop)` that the characters `[start, end)` touch, maybe none."""
+        start, end = span
+        return bisect_right(self._ends, start), bisect_left(self._starts, end)
+
+
+def entity_of_words(document: Document, first: int, stop: int, label: str, score: float) -> Entity:
+    """The entity that covers words `[first, stop)`."""
+    offsets = document.words()
+    return Entity(offsets[first][0], offsets[stop - 1][1], label, score=round(score, 4))

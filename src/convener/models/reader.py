@@ -1,0 +1,288 @@
+"""The reader: NER as reading comprehension, one question for each type (Multi-NER, BERT-MRC).
+
+An encoder reads each question with the context. Word vectors [batch, words, types, dim] go through
+attention between the types' tasks, then start, end and span heads score every word and the
+candidate spans. Rows are those of a grid (`convener.models.spans`), each of two classes: no, yes.
+
+A pair of words is a candidate if its start and its end are predicted, or in training if its start
+and its end are taught. The loss is BERT-MRC's: starts, ends and candidate spans count 1 : 1 :
+`span_weight`, each kind as a mean, divided by the sum. Other spans are believed to be none.
+
+With `heads="shared"` no weight belongs to a type, so a reader can be asked about types that it was
+never trained on.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from convener.errors import ConfigError, DataError
+from convener.models.asking import Questions
+from convener.models.encoders import Encoder
+from convener.models.expert import Allowed, Batch, Example, Expert, Rows
+from convener.models.featurise import WordIndex, cuts, entity_of_words
+from convener.models.questions import questions_for
+from convener.models.reader_config import ReaderConfig
+from convener.models.seeding import seeded
+from convener.models.span_heads import Pairs, SpanHeads
+from convener.models.spans import END, SPANS, START, best_apart, positive
+from convener.models.type_attention import TypeAttention
+from convener.text.documents import Document, Entity, by_span, crossing
+
+_BORDERLINE = math.log(0.1 / 0.9)
+_NEVER = -12.0
+
+
+class Reader(Expert):
+    """An expert that answers one question for each type."""
+
+    type_weights: Tensor
+
+    def __init__(self, encoder: Encoder, labels: Sequence[str], config: ReaderConfig) -> None:
+        super().__init__()
+        asked = questions_for(labels, config.questions)
+        self.labels = tuple(labels)
+        self.config = config.model_copy(update={"questions": asked})
+        self.width = config.width or 1
+        self.encoder = encoder
+        config.prepare(encoder)
+        self.questions = Questions(encoder, list(asked.values()), config.shared_layers)
+        self.window = min(config.window, encoder.max_pieces - self.questions.longest)
+        self.attention = (
+            TypeAttention(
+                encoder.dim,
+                config.attention_heads,
+                config.attention_layers,
+                config.attention,
+                config.dropout,
+            )
+            if config.attention != "none"
+            else None
+        )
+        types = len(self.labels) if config.heads == "per-type" else 1
+        self.heads = SpanHeads(encoder.dim, encoder.dim, types, config.dropout)
+        weights = torch.tensor(config.type_weights or [1.0] * len(self.labels))
+        self.register_buffer("type_weights", weights, persistent=False)
+
+    @classmethod
+    def create(cls, labels: Sequence[str], config: ReaderConfig, seed: int) -> Self:
+        """A reader with pretrained encoder and the rest drawn from the seed."""
+        with seeded(seed):
+            encoder = Encoder.from_pretrained(config.encoder, config.shapes)
+        with seeded(seed):
+            return cls(encoder, labels, config)
+
+    @classmethod
+    def from_folder(cls, folder: Path, labels: Sequence[str], config: ReaderConfig) -> Self:
+        """The architecture of a saved reader, weights not yet loaded."""
+        with seeded(0):
+            return cls(Encoder.from_folder(folder, config.shapes), labels, config)
+
+    def asked(self, questions: Mapping[str, str]) -> Self:
+        """The same reader asked other questions, in place of its own.
+
+        Raises:
+            ConfigError: its heads belong to its types, or the questions do not fit.
+        """
+        if self.config.heads != "shared":
+            raise ConfigError(
+                "this reader has a head for each type, so it knows no others: "
+                "train one with reader.heads=shared to ask it new questions"
+            )
+        update = {"questions": dict(questions), "type_weights": None}
+        with seeded(0):
+            other = type(self)(
+                self.encoder, tuple(questions), self.config.model_copy(update=update)
+            )
+        other.attention, other.heads = self.attention, self.heads
+        return other.to(self.type_weights.device)
+
+    def new_parameters(self) -> list[nn.Parameter]:
+        """Heads, attention between types, and shape embedding."""
+        modules = [self.heads, self.attention, self.encoder.shapes]
+        return [p for module in modules if module is not None for p in module.parameters()]
+
+    def examples(self, documents: Sequence[Document]) -> list[Example]:
+        """Windows of the documents; a span belongs to the window that owns its first word."""
+        return [e for index, d in enumerate(documents) for e in self._examples(index, d)]
+
+    def _examples(self, index: int, document: Document) -> Iterator[Example]:
+        rows = (SPANS + self.width) * len(self.labels)
+        asked = len(self.labels)
+        if self.config.negatives is not None:
+            asked = min(asked, self.config.negatives + 1)
+        for cut in cuts(self.encoder, document, self.window, self.config.overlap):
+            window = cut.window
+            yield Example(
+                document=index,
+                start=window.own_start * rows,
+                stop=window.own_stop * rows,
+                ids=np.array(cut.ids, dtype=np.int32),
+                shapes=np.array(cut.shapes, dtype=np.int8),
+                positions=cut.places[window.own_start - window.start :],
+                cost=(len(cut.ids) + self.questions.longest + 1) * asked,
+            )
+
+    def collate(self, examples: Sequence[Example]) -> Batch:
+        """Pad contexts on the right to the longest; questions join them in the encoder."""
+        rows = (SPANS + self.width) * len(self.labels)
+        owned = [(example.stop - example.start) // rows for example in examples]
+        return Batch.of(examples, owned, self.encoder.words.padding)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Log-probabilities [rows, 2] of no and yes."""
+        return self.learn(batch)[0]
+
+    def learn(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Log-probabilities [rows, 2], and the weights of BERT-MRC's loss [rows]."""
+        places, real = _word_table(batch)
+        owned = torch.arange(places.shape[1], device=places.device) < batch.owned[:, None]
+        taught = self._taught(batch, owned)
+        types = self._types(len(places), taught)
+        words, present = self._words(batch, types, places, real)
+        starts, ends = self.heads.edges(words, types)
+        own = present & owned[:, :, None]
+        least = 0.0 if self.training else _BORDERLINE
+        candidates = self._crossed((starts > least) & own, (ends > least) & present)
+        if taught is not None:
+            candidates |= self._taught_candidates(taught, types)
+        example, first, width, column = candidates.nonzero(as_tuple=True)
+        scores = self.heads.scores(words, types, Pairs(example, first, first + width, column))
+        spans = starts.new_full(candidates.shape, _NEVER)
+        spans = spans.index_put((example, first, width, column), scores)
+        edges = torch.stack([starts, ends], dim=2)
+        logits = self._by_type(torch.cat([edges, spans], dim=2), types, _NEVER)[owned].view(-1)
+        beliefs = nn.functional.logsigmoid(torch.stack([-logits, logits], dim=1))
+        if taught is None:
+            return beliefs, None
+        seen = own[:, :, None].float()
+        share = self.config.span_weight * seen.sum() / max(1, len(scores))
+        weights = torch.cat([seen, seen, share * candidates.float()], dim=2)
+        return beliefs, (self._by_type(weights, types, 0.0)[owned] * self.type_weights).view(-1)
+
+    def looks(self, batch: Batch) -> Tensor:
+        """How much each type's reading looks at each other's, [types, types]."""
+        if self.attention is None:
+            raise ConfigError("this reader has no attention between types to look at")
+        places, real = _word_table(batch)
+        types = self._types(len(places), None)
+        present = real[:, :, None] & (types >= 0)[:, None]
+        words = self.questions.words(self.encoder, batch, types, places)
+        return self.attention.looks(words, present)
+
+    def embed(self, batch: Batch) -> Tensor:
+        """Mean hidden state of each context's sub-words, read without a question."""
+        hidden = self.encoder(batch.ids, batch.mask, batch.shapes).float()
+        mask = batch.mask[:, :, None].float()
+        mean: Tensor = (hidden * mask).sum(dim=1) / mask.sum(dim=1)
+        return mean
+
+    def _words(
+        self, batch: Batch, types: Tensor, places: Tensor, real: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        words = self.questions.words(self.encoder, batch, types, places)
+        present = real[:, :, None] & (types >= 0)[:, None]
+        return words if self.attention is None else self.attention(words, present), present
+
+    def _taught(self, batch: Batch, owned: Tensor) -> Tensor | None:
+        """What supervision calls entities, as a grid [batch, words, 2 + widths, types]."""
+        if batch.taught is None:
+            return None
+        size = (SPANS + self.width, len(self.labels))
+        grid = torch.zeros(*owned.shape, *size, dtype=torch.bool, device=owned.device)
+        grid[owned] = (batch.taught[:, 1] > batch.taught[:, 0]).view(-1, *size)
+        return grid
+
+    def _types(self, examples: int, taught: Tensor | None) -> Tensor:
+        """The types that each example is asked about [batch, columns], −1 for none."""
+        count, negatives = len(self.labels), self.config.negatives
+        everything = torch.arange(count, device=self.type_weights.device).expand(examples, -1)
+        if taught is None or negatives is None or negatives >= count:
+            return everything
+        there = taught.any(dim=1).any(dim=1)
+        drawn = torch.rand(examples, count, device=there.device) + there
+        asked = (there.sum(dim=1) + negatives).clamp(max=count)
+        columns = max(1, int(asked.max()))
+        order = drawn.argsort(dim=1, descending=True)[:, :columns]
+        spare = torch.arange(columns, device=there.device) >= asked[:, None].clamp(min=1)
+        return order.masked_fill(spare, -1)
+
+    def _taught_candidates(self, taught: Tensor, types: Tensor) -> Tensor:
+        """Spans whose start and end are taught, [batch, words, widths, columns]."""
+        gold = taught.gather(3, _columns(types, taught.shape[:3])) & (types >= 0)[:, None, None]
+        return self._crossed(gold[:, :, START], gold[:, :, END]) | gold[:, :, SPANS:]
+
+    def _crossed(self, first: Tensor, last: Tensor) -> Tensor:
+        """Pairs of a first and a last word, as spans by width."""
+        following = nn.functional.pad(last, (0, 0, 0, self.width - 1))
+        return first[:, :, None] & following.unfold(1, self.width, 1).transpose(2, 3)
+
+    def _by_type(self, columns: Tensor, types: Tensor, fill: float) -> Tensor:
+        """Values of columns [batch, words, kinds, columns] as values of all types."""
+        count = len(self.labels)
+        if types.shape[1] == count and self.config.negatives is None:
+            return columns
+        places = types.masked_fill(types < 0, count)
+        size = (*columns.shape[:3], count + 1)
+        full = columns.new_full(size, fill)
+        return full.scatter(3, _columns(places, columns.shape[:3]), columns)[..., :count]
+
+    def allowed(self, document: Document) -> Allowed:
+        """No everywhere but at entities; both where labels are ambiguous or words unknown."""
+        if not self.config.nested and (pair := crossing(document.entities)):
+            left, right = (f"{document.surface(e)!r} ({e.label})" for e in pair)
+            raise DataError(
+                f"entities overlap: {left} and {right}: a flat reader learns flat entities only, "
+                "keep one of the two or set reader.nested=true"
+            )
+        index = WordIndex(document)
+        grid = np.zeros((len(index), SPANS + self.width, len(self.labels), 2), dtype=np.bool_)
+        grid[..., 0] = True
+        for span in document.unknown:
+            grid[slice(*index.words(span))] = True
+        for span, entities in by_span(document.entities):
+            first, stop = index.words(span)
+            ambiguous = len({entity.label for entity in entities}) > 1 and not self.config.nested
+            for entity in entities if first < stop else ():
+                kind = self._type(entity.label)
+                cells = [(first, START), (stop - 1, END), (first, SPANS + stop - first - 1)]
+                for word, row in cells[: 3 if stop - first <= self.width else 2]:
+                    grid[word, row, kind] = ambiguous, True
+        return grid.reshape(-1, 2)
+
+    def _type(self, label: str) -> int:
+        try:
+            return self.labels.index(label)
+        except ValueError:
+            raise DataError(
+                f"unknown label {label!r}: the model knows {', '.join(self.labels)}"
+            ) from None
+
+    def decode(self, document: Document, probabilities: Rows) -> tuple[Entity, ...]:
+        """All spans that are believed, or of a flat reader the best that do not overlap."""
+        grid = probabilities[:, 1].reshape(-1, SPANS + self.width, len(self.labels))
+        spans = positive(grid)
+        if not self.config.nested:
+            spans = best_apart(spans)
+        return tuple(
+            entity_of_words(document, s.first, s.stop, self.labels[s.type], s.score) for s in spans
+        )
+
+
+def _word_table(batch: Batch) -> tuple[Tensor, Tensor]:
+    """The sub-word of each word [batch, words], and where there is a word."""
+    owners, positions = batch.rows
+    counts = torch.bincount(owners, minlength=len(batch.ids))
+    real = torch.arange(int(counts.max()), device=counts.device) < counts[:, None]
+    places = torch.zeros_like(real, dtype=torch.long)
+    places[real] = positions
+    return places, real
+
+
+def _columns(types: Tensor, size: Sequence[int]) -> Tensor:
+    return types.clamp(min=0)[:, None, None].expand(*size, -1)
