@@ -1,7 +1,7 @@
 """A tiny random encoder, made here, and toy data that it can learn in seconds."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from convener.dictionary import Entry, Gazetteer
+from convener.models.reader import Reader
+from convener.models.reader_config import ReaderConfig
 from convener.models.tagger import Tagger, TaggerConfig
 from convener.recipes.run import RunConfig, parse_config
 from convener.text.documents import Document
@@ -104,6 +106,24 @@ def tagger(tiny_encoder: Path) -> Callable[[int], Tagger]:
     def make(seed: int = 0) -> Tagger:
         config = TaggerConfig(encoder=str(tiny_encoder), train_embeddings=True)
         return Tagger.create(("DRUG", "LOC"), config, seed)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def reader(tiny_encoder: Path) -> Callable[..., Reader]:
+    """Makes an untrained tiny reader of nested entities, with settings of its own."""
+
+    def make(labels: Sequence[str] = ("DRUG", "LOC"), seed: int = 0, **settings: object) -> Reader:
+        plain = {
+            "encoder": str(tiny_encoder),
+            "questions": {label: f"a {label} ?" for label in labels},
+            "train_embeddings": True,
+            "width": 4,
+            "nested": True,
+        }
+        config = ReaderConfig.model_validate(plain | settings)
+        return Reader.create(labels, config, seed)
 
     return make
 

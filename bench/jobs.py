@@ -1,0 +1,82 @@
+"""What the benchmark scripts share: jobs in processes of their own, results written as they come.
+
+A job is a flat object. A script called with `--one JOB` runs it and prints its rows as JSON lines;
+called without, it runs all jobs that its results file does not have yet, so it can be stopped and
+repeated.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Lock
+
+Row = dict[str, object]
+
+
+def run_all(
+    script: str, jobs: Sequence[Row], results: Path, key: Sequence[str], at_once: int
+) -> None:
+    """Run the jobs that are missing; a job is done if a row equals it in the columns of `key`."""
+    lock = Lock()
+
+    def of(row: Row) -> tuple[object, ...]:
+        return tuple(row.get(column) for column in key)
+
+    def work(job: Row) -> None:
+        with lock:
+            if of(job) in set(map(of, read(results))):
+                return
+        command = [sys.executable, script, "--one", json.dumps(job)]
+        environment = os.environ | ({"OMP_NUM_THREADS": "1"} if at_once > 1 else {})
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        if done.returncode:
+            print(f"{job} failed: {done.stderr[-2000:]}", file=sys.stderr, flush=True)
+            return
+        fresh = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        with lock:
+            kept = [row for row in read(results) if of(row) not in set(map(of, fresh))]
+            write(results, sorted(kept + fresh, key=lambda row: list(map(str, of(row)))))
+        print(" ".join(map(str, of(job))), *(row.get("f1", "") for row in fresh), flush=True)
+
+    with ThreadPoolExecutor(at_once) as pool:
+        list(pool.map(work, jobs))
+
+
+def read(path: Path) -> list[Row]:
+    """Rows measured so far."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+
+
+def write(path: Path, rows: Sequence[Row]) -> None:
+    """Write all rows, whole or not at all."""
+    path.parent.mkdir(exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def provenance() -> Row:
+    """Commit, versions, machine and command of a row."""
+    from convener.inference.card import installed_versions
+
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    described = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    return {
+        "commit": described,
+        "versions": " ".join(f"{k}=={v}" for k, v in installed_versions().items()),
+        "machine": machine(),
+        "command": " ".join(["python", "bench/" + Path(sys.argv[0]).name, *sys.argv[1:]]),
+    }
+
+
+def machine() -> str:
+    """What this process runs on."""
+    import torch
+
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"{platform.machine()}, {torch.get_num_threads()} threads{gpu}"

@@ -1,0 +1,146 @@
+"""Readers: Multi-NER against BERT-MRC and a tagger on gold labels, nested and flat.
+
+    CONVENER_DATA=... python bench/multitask.py --seed 0 1 2
+
+Every row is one training run in a process of its own, on all of a set's training sentences, with
+the state chosen on dev and scored on test. All methods of a set take the same steps on batches of
+the same number of sentences. `bench/multitask_cost.py` measures what readers cost.
+"""
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import jobs
+
+RESULTS = Path(__file__).parent / "results" / "multitask.json"
+SETS = {
+    "genia": ("nested/genia", "train", 400),
+    "litbank": ("nested/litbank", "train", 250),
+    "conll03": ("distant/conll03", "train.gold", 350),
+}
+ROUNDS, SENTENCES = 6, 32
+READERS = {
+    "bert-mrc": {"attention": "none"},
+    "multi-ner": {},
+    "multi-ner-2-layers": {"attention_layers": 2},
+    "multi-ner-all-positions": {"attention": "positions"},
+    "multi-ner-shared-heads": {"heads": "shared"},
+    "multi-ner-apart-3": {"shared_layers": 3},
+    "multi-ner-apart-4": {"shared_layers": 4},
+    "multi-ner-span-0.5": {"span_weight": 0.5},
+    "multi-ner-balance-0.5": {"balance": 0.5},
+}
+ONE_SEED = list(READERS)[2:]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--set", nargs="+", default=list(SETS), choices=SETS)
+    parser.add_argument("--method", nargs="+", default=["tagger", *READERS])
+    parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--setting", nargs="*", default=[], help="overrides such as a.b=1")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--one", type=json.loads, help="run this job in this process")
+    options = parser.parse_args()
+    if options.one:
+        for row in run(**options.one):
+            print(json.dumps(row))
+        return
+    settings = dict(setting.split("=") for setting in options.setting)
+    wanted = [
+        {"task": "quality", "set": data, "method": method, "seed": seed}
+        | {"rounds": options.rounds, "settings": settings}
+        for seed in options.seed
+        for data in options.set
+        for method in options.method
+        if (method != "tagger" or data == "conll03")
+        and (seed == options.seed[0] or method not in ONE_SEED)
+    ]
+    wanted.sort(key=lambda job: job["method"] in ONE_SEED)
+    jobs.run_all(__file__, wanted, options.results, ("set", "method", "seed"), options.jobs)
+
+
+def run(
+    task: str, set: str, method: str, seed: int, rounds: int, settings: dict[str, str]
+) -> list[jobs.Row]:
+    """Train one method on one set; the row, and what was seen on the way."""
+    from convener import api
+    from convener.evaluation.scores import score
+    from convener.recipes.multitask import attention_between_types
+    from convener.recipes.run import SUPERVISED, override
+    from convener.text.formats import read
+
+    folder, train, steps = SETS[set]
+    root = Path(os.environ["CONVENER_DATA"]) / folder
+    training, dev, test = (list(read(root / f"{n}.jsonl")) for n in (train, "dev", "test"))
+    changes: dict[str, object] = {
+        "seed": seed,
+        "bond.round_steps": steps,
+        "bond.warmup_rounds": rounds - 1,
+        "bond.expert_rounds": 1,
+        "optimiser.batch_sentences": SENTENCES,
+        "optimiser.batch_pieces": 65536,
+    }
+    if method != "tagger":
+        made = READERS[method]
+        changes |= {"model": "reader"} | {f"reader.{k}": v for k, v in made.items()}
+    changes |= {name: json.loads(value) for name, value in settings.items()}
+    began = time.monotonic()
+    model = api.train(training, dev=dev, config=override(SUPERVISED, changes))
+    seconds = time.monotonic() - began
+    scores = score(test, list(model.annotate(test)))
+    row: jobs.Row = {
+        "task": task,
+        "set": set,
+        "method": method,
+        "seed": seed,
+        "precision": round(100 * scores.exact.precision, 2),
+        "recall": round(100 * scores.exact.recall, 2),
+        "f1": round(100 * scores.exact.f1, 2),
+        "dev_f1": model.card.dev_f1,
+        "types": {label: round(100 * s.f1, 2) for label, s in scores.types.items()},
+        "gold": {label: s.gold for label, s in scores.types.items()},
+        "train_sentences": len(training),
+        "seconds": round(seconds, 1),
+        "settings": settings,
+        "dev_curve": [record["dev_f1"] for record in model.card.history],
+    }
+    reader = model.panel.experts[0]
+    if method in ("multi-ner", "multi-ner-shared-heads"):
+        matrix = attention_between_types(reader, dev[:500])
+        row["attention"] = [[round(value, 4) for value in line] for line in matrix]
+        row["labels"] = list(model.labels)
+    if method == "multi-ner-shared-heads":
+        row["others"] = others(model, dev[:500])
+    return [row | {"encoder": "minilm"} | jobs.provenance()]
+
+
+def others(model, documents: Sequence) -> dict[str, list[float]]:
+    """For each type, the dev F1 of all other types, asked with it and without it."""
+    from convener.evaluation.scores import score
+
+    def f1(answering, without: str) -> float:
+        def kept(found):
+            left = (e for e in found.entities if e.label != without)
+            return replace(found, entities=tuple(left))
+
+        found = map(kept, answering.annotate(documents))
+        return round(100 * score(list(map(kept, documents)), list(found)).exact.f1, 2)
+
+    questions = model.panel.experts[0].config.questions
+    moved = {}
+    for label in model.labels:
+        fewer = model.ask({name: text for name, text in questions.items() if name != label})
+        moved[label] = [f1(model, label), f1(fewer, label)]
+    return moved
+
+
+if __name__ == "__main__":
+    main()
