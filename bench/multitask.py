@@ -2,9 +2,11 @@
 
     CONVENER_DATA=... python bench/multitask.py --seed 0 1 2
 
-Every row is one training run in a process of its own, on all of a set's training sentences, with
-the state chosen on dev and scored on test. All methods of a set take the same steps on batches of
-the same number of sentences. `bench/multitask_cost.py` measures what readers cost.
+Every row is one training run in a process of its own, with the state chosen on dev and scored on
+test. All methods of a set take the same steps on batches of the same number of sentences. With
+`--part N` only the first N training sentences, a quarter as many of dev and half as many of test
+are read, cut after a whole document where a set has documents. `bench/multitask_cost.py` measures
+what readers cost.
 """
 
 import argparse
@@ -19,11 +21,10 @@ import jobs
 
 RESULTS = Path(__file__).parent / "results" / "multitask.json"
 SETS = {
-    "genia": ("nested/genia", "train", 400),
-    "litbank": ("nested/litbank", "train", 250),
-    "conll03": ("distant/conll03", "train.gold", 350),
+    "genia": ("nested/genia", "train"),
+    "litbank": ("nested/litbank", "train"),
+    "conll03": ("distant/conll03", "train.gold"),
 }
-ROUNDS, SENTENCES = 6, 32
 READERS = {
     "bert-mrc": {"attention": "none"},
     "multi-ner": {},
@@ -44,7 +45,10 @@ def main() -> None:
     parser.add_argument("--method", nargs="+", default=["tagger", *READERS])
     parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--setting", nargs="*", default=[], help="overrides such as a.b=1")
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--part", type=int, help="training sentences, otherwise all")
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--steps", type=int, default=400, help="of a round")
+    parser.add_argument("--batch", type=int, default=32, help="sentences a step")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--one", type=json.loads, help="run this job in this process")
@@ -56,7 +60,8 @@ def main() -> None:
     settings = dict(setting.split("=") for setting in options.setting)
     wanted = [
         {"task": "quality", "set": data, "method": method, "seed": seed}
-        | {"rounds": options.rounds, "settings": settings}
+        | {name: getattr(options, name) for name in ("part", "rounds", "steps", "batch")}
+        | {"settings": settings}
         for seed in options.seed
         for data in options.set
         for method in options.method
@@ -68,7 +73,15 @@ def main() -> None:
 
 
 def run(
-    task: str, set: str, method: str, seed: int, rounds: int, settings: dict[str, str]
+    task: str,
+    set: str,
+    method: str,
+    seed: int,
+    part: int | None,
+    rounds: int,
+    steps: int,
+    batch: int,
+    settings: dict[str, str],
 ) -> list[jobs.Row]:
     """Train one method on one set; the row, and what was seen on the way."""
     from convener import api
@@ -77,15 +90,18 @@ def run(
     from convener.recipes.run import SUPERVISED, override
     from convener.text.formats import read
 
-    folder, train, steps = SETS[set]
+    folder, train = SETS[set]
     root = Path(os.environ["CONVENER_DATA"]) / folder
-    training, dev, test = (list(read(root / f"{n}.jsonl")) for n in (train, "dev", "test"))
+    training, dev, test = (
+        beginning(list(read(root / f"{name}.jsonl")), part and round(part * share))
+        for name, share in ((train, 1), ("dev", 0.25), ("test", 0.5))
+    )
     changes: dict[str, object] = {
         "seed": seed,
         "bond.round_steps": steps,
         "bond.warmup_rounds": rounds - 1,
         "bond.expert_rounds": 1,
-        "optimiser.batch_sentences": SENTENCES,
+        "optimiser.batch_sentences": batch,
         "optimiser.batch_pieces": 65536,
     }
     if method != "tagger":
@@ -108,6 +124,9 @@ def run(
         "types": {label: round(100 * s.f1, 2) for label, s in scores.types.items()},
         "gold": {label: s.gold for label, s in scores.types.items()},
         "train_sentences": len(training),
+        "test_sentences": len(test),
+        "steps": rounds * steps,
+        "batch": batch,
         "seconds": round(seconds, 1),
         "settings": settings,
         "dev_curve": [record["dev_f1"] for record in model.card.history],
@@ -120,6 +139,18 @@ def run(
     if method == "multi-ner-shared-heads":
         row["others"] = others(model, dev[:500])
     return [row | {"encoder": "minilm"} | jobs.provenance()]
+
+
+def beginning(documents: list, sentences: int | None) -> list:
+    """The first sentences, the last document of them kept whole."""
+    if sentences is None or sentences >= len(documents):
+        return documents
+    last = documents[sentences - 1].group
+    return [
+        document
+        for index, document in enumerate(documents)
+        if index < sentences or (last is not None and document.group == last)
+    ]
 
 
 def others(model, documents: Sequence) -> dict[str, list[float]]:

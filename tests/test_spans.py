@@ -55,7 +55,9 @@ def test_positive_is_a_search_of_every_span(words: int, width: int, types: int, 
                 grid[first, SPANS + wide, kind],
             )
             if min(cells) > 0.5:
-                expected[first, first + wide + 1, kind] = np.prod(cells, dtype=np.float64) ** (1 / 3)
+                expected[first, first + wide + 1, kind] = np.prod(cells, dtype=np.float64) ** (
+                    1 / 3
+                )
     found = positive(grid)
     assert {(s.first, s.stop, s.type): s.score for s in found} == pytest.approx(expected)
     assert len(found) == len(expected)

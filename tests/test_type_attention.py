@@ -1,4 +1,4 @@
-"""Attention between types: a no-op at first, blind to order and padding, and it can be looked at."""
+"""Attention between types: nothing at first, blind to order and padding, open to be looked at."""
 
 import itertools
 
@@ -72,7 +72,7 @@ def test_what_is_not_there_is_never_looked_at(scope: Scope) -> None:
 def test_scopes_differ_in_what_they_see() -> None:
     words, present = words_and_present()
     other = words.clone()
-    other[0, 1] += 1
+    other[0, 1] = torch.randn(TYPES, DIM)
     for scope, seen in (("types", False), ("positions", True)):
         module = stirred(scope)  # type: ignore[arg-type]
         change = (module(other, present) - module(words, present)).abs()
@@ -94,8 +94,8 @@ def test_looks_are_shares_of_the_types_that_are_there(scope: Scope) -> None:
 
 @both_scopes
 def test_identical_vectors_are_looked_at_alike(scope: Scope) -> None:
-    _, present = words_and_present()
-    present[1, :, 2] = True
+    present = torch.ones(BATCH, WORDS, TYPES, dtype=torch.bool)
+    present[1, 3:] = False
     same = torch.randn(DIM).expand(BATCH, WORDS, TYPES, DIM)
     looks = stirred(scope).looks(same, present)
     torch.testing.assert_close(looks, torch.full((TYPES, TYPES), 1 / TYPES))
