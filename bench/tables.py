@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
-PAGES = ("README.md", "docs/results.md")
+PAGES = ("README.md", "docs/results.md", "docs/readers.md")
 METHODS = {
     "dictionary": "dictionary's labels",
     "stage1": "stage I",
@@ -119,6 +119,77 @@ def throughput() -> str:
     return "\n".join(lines) + "\n"
 
 
+def multitask() -> str:
+    """F1 of readers and a tagger by set, and how much each set was cut."""
+    rows = [row for row in load("multitask") if row["task"] == "quality"]
+    sets = list(dict.fromkeys((row["set"], row["train_sentences"], row["steps"]) for row in rows))
+    heads = [f"{name}, {count:,} sentences, {steps} steps" for name, count, steps in sets]
+    lines = [f"| | {' | '.join(heads)} |", "|---" * (len(sets) + 1) + "|"]
+    for method in dict.fromkeys(row["method"] for row in rows):
+        cells = [
+            summary(
+                [
+                    row["f1"]
+                    for row in rows
+                    if row["method"] == method
+                    and (row["set"], row["train_sentences"], row["steps"]) == chosen
+                ]
+            )
+            for chosen in sets
+        ]
+        lines.append(f"| {method} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def multitask_types() -> str:
+    """F1 of each type under BERT-MRC and Multi-NER, rare types marked."""
+    rows = [row for row in load("multitask") if row["task"] == "quality"]
+    lines = ["| set | type | BERT-MRC | Multi-NER |", "|---|---|---|---|"]
+    for data in dict.fromkeys(row["set"] for row in rows):
+        both = [
+            next((r for r in rows if (r["set"], r["method"]) == (data, method)), None)
+            for method in ("bert-mrc", "multi-ner")
+        ]
+        if None in both:
+            continue
+        total = sum(both[0]["gold"].values())
+        for label, count in both[0]["gold"].items():
+            rare = ", rare" if count < 0.05 * total else ""
+            cells = [f"{row['types'][label]:.1f}" for row in both]
+            lines.append(f"| {data} | {label} ({count}{rare}) | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def type_attention() -> str:
+    """The attention between types of a reader of GENIA."""
+    rows = [r for r in load("multitask") if r.get("set") == "genia" and "attention" in r]
+    if not rows:
+        return "\n"
+    row = next((r for r in rows if r["method"] == "multi-ner"), rows[0])
+    lines = [f"| | {' | '.join(row['labels'])} |", "|---" * (len(row["labels"]) + 1) + "|"]
+    for label, values in zip(row["labels"], row["attention"], strict=True):
+        lines.append(f"| {label} | {' | '.join(f'{value:.2f}' for value in values)} |")
+    return "\n".join(lines) + "\n"
+
+
+def multitask_cost() -> str:
+    """Seconds and memory by number of types."""
+    rows = [row for row in load("multitask") if row["task"] == "cost"]
+    lines = [
+        "| | types | dense, s | exact, s | shared, s | dense, MB | exact, MB | shared, MB |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for mode, types in dict.fromkeys((row["mode"], row["types"]) for row in rows):
+        chosen = {r["method"]: r for r in rows if (r["mode"], r["types"]) == (mode, types)}
+        cells = [
+            f"{chosen[method][column]:,.{digits}f}" if method in chosen else "–"
+            for column, digits in (("seconds_per_1000_words", 2), ("peak_mb", 0))
+            for method in ("dense", "exact", "shared")
+        ]
+        lines.append(f"| {mode} | {types} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
 def summary(values: list[float]) -> str:
     """Mean, half the range and number of seeds of some scores."""
     if not values:
@@ -135,7 +206,13 @@ def mean(rows: list[dict], column: str) -> str:
     return f"{statistics.mean(values):.1f}" if values else "–"
 
 
-TABLES = {f.__name__: f for f in (demo, first_look, details, choices, no_dev, throughput)}
+TABLES = {
+    f.__name__: f
+    for f in (
+        *(demo, first_look, details, choices, no_dev, throughput),
+        *(multitask, multitask_types, type_attention, multitask_cost),
+    )
+}
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from convener.dictionary import Gazetteer, Labeller
 from convener.errors import DataError
 from convener.evaluation.bootstrap import f1_interval
+from convener.evaluation.report import Matrix, mistakes, render
 from convener.evaluation.scores import Score, Scores, score
 from convener.inference.card import Card, installed_versions
 from convener.inference.recogniser import Recogniser
@@ -18,14 +19,17 @@ from convener.training.progress import Listener
 Texts = str | Path | Iterable[str] | Iterable[Document]
 
 
-def label(texts: Texts, gazetteer: Gazetteer, abstain: bool = False) -> Iterator[Document]:
+def label(
+    texts: Texts, gazetteer: Gazetteer, abstain: bool = False, nested: bool = False
+) -> Iterator[Document]:
     """Documents labelled by a dictionary, one at a time.
 
     `texts` is a file in any format that `convener.text.formats.read` knows, or an iterable of
     strings or documents. With `abstain`, unlisted words that look like names are left out of
-    training instead of being taken for ordinary words.
+    training instead of being taken for ordinary words; with `nested`, names inside names are
+    labelled too, for readers.
     """
-    return Labeller(gazetteer, abstain).label(as_documents(texts))
+    return Labeller(gazetteer, abstain, nested).label(as_documents(texts))
 
 
 def train(
@@ -106,6 +110,28 @@ def evaluate(
     recogniser = model if isinstance(model, Recogniser) else load(model)
     gold = list(as_documents(data))
     return evaluation(gold, list(recogniser.annotate(gold)), recogniser.labels, dictionary)
+
+
+def report(
+    model: Recogniser | str | Path, data: Texts, dictionary: Gazetteer | None = None
+) -> tuple[Evaluation, str]:
+    """As `evaluate`, and a page about it in HTML: scores, mistakes, which type looks at which.
+
+    Raises:
+        DataError: there is no gold entity to find.
+    """
+    recogniser = model if isinstance(model, Recogniser) else load(model)
+    gold = list(as_documents(data))
+    found = list(recogniser.annotate(gold))
+    result = evaluation(gold, found, recogniser.labels, dictionary)
+    looks = recogniser.attention_between_types(gold)
+    matrix = None
+    if looks is not None:
+        note = "Mean attention over all words: how much the row's type reads of the column's."
+        matrix = Matrix("Attention between types", recogniser.labels, looks, note)
+    title = f"{len(gold)} documents, {len(recogniser.labels)} types"
+    page = render(title, result.scores, result.interval, mistakes(gold, found), matrix)
+    return result, page
 
 
 def evaluation(

@@ -24,6 +24,10 @@ def evaluate(
     json_file: Annotated[
         str | None, typer.Option("--json", help="Write all scores to this file.")
     ] = None,
+    html_file: Annotated[
+        str | None,
+        typer.Option("--report", help="Write a page with scores and mistakes to this file."),
+    ] = None,
     on_error: options.OnErrorOption = options.OnError.STOP,
 ) -> None:
     """Score a model on gold labels.
@@ -35,7 +39,13 @@ def evaluate(
     names = (
         options.gazetteer(dictionary, names_label, options.CaseOption.SMART) if dictionary else None
     )
-    result = api.evaluate(model, options.documents(data, on_error), names)
+    documents = options.documents(data, on_error)
+    if html_file is None:
+        result = api.evaluate(model, documents, names)
+    else:
+        result, page = api.report(model, documents, names)
+        with open_output(html_file) as stream:
+            stream.write(page)
     show(result)
     if json_file is not None:
         with open_output(json_file) as stream:

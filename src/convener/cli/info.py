@@ -38,6 +38,10 @@ def info(
         "versions": ", ".join(f"{name} {number}" for name, number in card.versions.items()),
         "settings": json.dumps(card.run.get("bond")),
     }
+    if config.reader is not None:
+        facts["entities"] = "nested" if config.reader.nested else "flat"
+        asked = config.reader.questions or {}
+        facts |= {f"question, {label}": question for label, question in asked.items()}
     width = max(map(len, facts))
     for name, value in facts.items():
         out.print(f"{name:<{width}}  {value}", markup=False)

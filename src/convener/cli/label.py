@@ -19,6 +19,7 @@ def label(
     abstain: Annotated[
         bool, typer.Option(help="Mark unlisted words that look like names as unknown.")
     ] = False,
+    nested: options.Nested = False,
     on_error: options.OnErrorOption = options.OnError.STOP,
 ) -> None:
     """Label raw text by a dictionary.
@@ -26,7 +27,7 @@ def label(
     Example: `convener label notes.txt drugs.csv -o labelled.jsonl`
     """
     gazetteer = options.gazetteer(dictionary, names_label, case)
-    labeller = Labeller(gazetteer, abstain)
+    labeller = Labeller(gazetteer, abstain, nested)
     summary = Summary()
     labelled = summary.watch(labeller.label(options.documents(texts, on_error)))
     write(output, labelled)

@@ -45,6 +45,9 @@ DictionaryCase = Annotated[
 ]
 
 
+Nested = Annotated[bool, typer.Option("--nested", help="Also label names inside names.")]
+
+
 def documents(path: str, on_error: OnError) -> Iterator[Document]:
     """Documents of a file; bad ones are reported at the end if they are left out."""
     skipped = Skipped()

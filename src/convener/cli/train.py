@@ -24,6 +24,7 @@ def train(
     ] = None,
     names_label: options.DictionaryLabel = None,
     case: options.DictionaryCase = options.CaseOption.SMART,
+    nested: options.Nested = False,
     dev: Annotated[str | None, typer.Option(help="Gold-labelled file to choose by.")] = None,
     experts: Annotated[int | None, typer.Option(help="How many experts; 1 is BOND.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
@@ -85,7 +86,7 @@ def train(
     documents = options.documents(data, on_error)
     summary = Summary()
     if dictionary is not None:
-        labeller = Labeller(options.gazetteer(dictionary, names_label, case))
+        labeller = Labeller(options.gazetteer(dictionary, names_label, case), nested=nested)
         documents = summary.watch(labeller.label(documents))
     training = list(documents)
     if dictionary is not None:

@@ -9,8 +9,8 @@ how case is to be read:
   or, if it is longer than three letters, in all capitals; lower-case names and names of several
   words match in any case.
 
-At each place the longest name wins. Entries of several types with one name make a match
-*ambiguous*; which is meant is left to the model.
+At each place the longest name wins, unless all are asked for. Entries of several types with one
+name make a match *ambiguous*; which is meant is left to the model.
 """
 
 from collections.abc import Iterable, Iterator
@@ -146,26 +146,31 @@ class Gazetteer:
             if len({entry.label for entry in entries}) > 1
         }
 
-    def matches(self, text: str) -> Iterator[Match]:
-        """The names in a text from left to right, the longest at each place, none overlapping."""
+    def matches(self, text: str, nested: bool = False) -> Iterator[Match]:
+        """The names in a text from left to right, the longest at each place, none overlapping.
+
+        With `nested`, all names: also those inside or across others.
+        """
         offsets = words(text)
         folded = _folded(text)
         position = 0
         while position < len(folded):
-            match = self._longest_at(text, offsets, folded, position)
-            if match is None:
-                position += 1
-            else:
-                yield match[0]
-                position = match[1]
+            following = position + 1
+            for match, stop in self._at(text, offsets, folded, position):
+                yield match
+                if not nested:
+                    following = stop
+                    break
+            position = following
 
-    def _longest_at(
+    def _at(
         self,
         text: str,
         offsets: tuple[tuple[int, int], ...],
         folded: tuple[str, ...],
         position: int,
-    ) -> tuple[Match, int] | None:
+    ) -> Iterator[tuple[Match, int]]:
+        """Names that begin at a word, the longest first, each with the word after it."""
         longest = self._longest.get(folded[position], 0)
         for stop in range(min(position + longest, len(folded)), position, -1):
             entries = self.entries.get(folded[position:stop])
@@ -174,8 +179,7 @@ class Gazetteer:
             start, end = offsets[position][0], offsets[stop - 1][1]
             accepted = tuple(entry for entry in entries if entry.accepts(text[start:end]))
             if accepted:
-                return Match(start, end, accepted), stop
-        return None
+                yield Match(start, end, accepted), stop
 
 
 def _cased(text: str) -> tuple[str, ...]:

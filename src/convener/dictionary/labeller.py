@@ -23,10 +23,12 @@ class Labeller:
 
     With `abstain`, capitalised words inside a sentence that no name covers are marked *unknown*:
     they may be names that the dictionary lacks, so training should not take them for outside.
+    With `nested`, names inside names are labelled too.
     """
 
     gazetteer: Gazetteer
     abstain: bool = False
+    nested: bool = False
 
     def __call__(self, document: Document) -> Document:
         """The document with the dictionary's labels in place of any it had."""
@@ -39,7 +41,7 @@ class Labeller:
         return replace(labelled, unknown=unmatched_names(labelled)) if self.abstain else labelled
 
     def _matches(self, document: Document) -> Iterator[Match]:
-        matches = self.gazetteer.matches(document.text)
+        matches = self.gazetteer.matches(document.text, self.nested)
         if document.tokens is None:
             return matches
         starts = {start for start, _ in document.tokens}

@@ -1,9 +1,10 @@
 """A recogniser: the one thing that users hold, whatever kind of panel answers inside it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import overload
 
+import numpy as np
 import torch
 
 from convener.errors import ConfigError
@@ -11,6 +12,7 @@ from convener.inference import storage
 from convener.inference.card import Card
 from convener.models.reader import Reader
 from convener.panel.panel import Panel
+from convener.recipes.multitask import attention_between_types
 from convener.text.documents import Document, Entity
 
 CHUNK_CHARACTERS = 100_000
@@ -69,6 +71,18 @@ class Recogniser:
                 "train one with --model reader --set reader.heads=shared"
             )
         return Recogniser(Panel([reader.asked(questions) for reader in readers]), self.card)
+
+    def attention_between_types(self, documents: Sequence[Document]) -> list[list[float]] | None:
+        """Which type's reading looks at which, from all that readers attend to; None of others.
+
+        The mean over experts of `convener.recipes.multitask.attention_between_types`.
+        """
+        matrices = [
+            attention_between_types(expert, documents)
+            for expert in self.panel.experts
+            if isinstance(expert, Reader) and expert.attention is not None
+        ]
+        return np.mean(matrices, axis=0).tolist() if matrices else None
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write the model to a folder; `load` brings it back."""

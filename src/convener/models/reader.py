@@ -233,7 +233,11 @@ class Reader(Expert):
         return full.scatter(3, _columns(places, columns.shape[:3]), columns)[..., :count]
 
     def allowed(self, document: Document) -> Allowed:
-        """No everywhere but at entities; both where labels are ambiguous or words unknown."""
+        """No everywhere but at entities; both where labels are ambiguous or words unknown.
+
+        Several labels of one span are ambiguous if a source proposed them; those that a person
+        gave to a nested reader are all true.
+        """
         if not self.config.nested and (pair := crossing(document.entities)):
             left, right = (f"{document.surface(e)!r} ({e.label})" for e in pair)
             raise DataError(
@@ -247,7 +251,8 @@ class Reader(Expert):
             grid[slice(*index.words(span))] = True
         for span, entities in by_span(document.entities):
             first, stop = index.words(span)
-            ambiguous = len({entity.label for entity in entities}) > 1 and not self.config.nested
+            proposed = not self.config.nested or any(entity.source for entity in entities)
+            ambiguous = proposed and len({entity.label for entity in entities}) > 1
             for entity in entities if first < stop else ():
                 kind = self._type(entity.label)
                 cells = [(first, START), (stop - 1, END), (first, SPANS + stop - first - 1)]

@@ -1,0 +1,107 @@
+"""Nested entities from a dictionary alone: a panel of readers on GENIA, shown once.
+
+    CONVENER_DATA=... python bench/nested_distant.py --part 600
+
+The dictionary holds the names that people labelled at least twice in the second half of the
+training split. It labels the first sentences of the first half, names inside names too, and a
+reader (BOND) or a panel of readers (BOND-MoE) learns from these labels. States are chosen on dev.
+The row `dictionary` scores the dictionary's labels on the test split itself.
+"""
+
+import argparse
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import jobs
+
+RESULTS = Path(__file__).parent / "results" / "nested_distant.json"
+EXPERTS = {"dictionary": 0, "reader (BOND)": 1, "panel of readers": 2}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--method", nargs="+", default=list(EXPERTS))
+    parser.add_argument("--part", type=int, default=600, help="training sentences")
+    parser.add_argument("--seed", nargs="+", type=int, default=[0])
+    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--one", type=json.loads, help="run this job in this process")
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(run(**options.one)))
+        return
+    wanted = [
+        {"method": method, "seed": seed, "part": options.part, "precision": options.precision}
+        for seed in options.seed
+        for method in options.method
+    ]
+    jobs.run_all(__file__, wanted, options.results, ("method", "seed"), options.jobs)
+
+
+def run(method: str, seed: int, part: int, precision: str) -> jobs.Row:
+    """Label, train, and score on test."""
+    from convener import api
+    from convener.evaluation.scores import score
+    from convener.recipes.run import RunConfig, override
+    from convener.text.formats import read
+
+    root = Path(os.environ["CONVENER_DATA"]) / "nested/genia"
+    train, dev, test = (list(read(root / f"{name}.jsonl")) for name in ("train", "dev", "test"))
+    test = test[:part]
+    names = dictionary(train[len(train) // 2 :])
+    began = time.monotonic()
+    if method == "dictionary":
+        found = list(api.label(test, names, nested=True))
+    else:
+        changes = {
+            "model": "reader",
+            "seed": seed,
+            "bond.experts": EXPERTS[method],
+            "optimiser.precision": precision,
+        }
+        labelled = list(api.label(train[:part], names, nested=True))
+        config = override(RunConfig(), changes)
+        model = api.train(labelled, dev=dev[: part // 4], config=config)
+        found = list(model.annotate(test))
+    scores = score(test, found)
+    nested = sum(inner(document.entities) for document in found)
+    return {
+        "method": method,
+        "seed": seed,
+        "precision": round(100 * scores.exact.precision, 2),
+        "recall": round(100 * scores.exact.recall, 2),
+        "f1": round(100 * scores.exact.f1, 2),
+        "inner_found": nested,
+        "inner_gold": sum(inner(document.entities) for document in test),
+        "names": len(names),
+        "train_sentences": part,
+        "test_sentences": len(test),
+        "seconds": round(time.monotonic() - began, 1),
+        "encoder": "minilm",
+    } | jobs.provenance()
+
+
+def dictionary(documents: Sequence):
+    """Names labelled at least twice."""
+    from convener import Gazetteer
+    from convener.dictionary import Entry
+
+    counts = Counter((d.surface(e), e.label) for d in documents for e in d.entities)
+    return Gazetteer(Entry(name, label) for (name, label), n in counts.items() if n > 1)
+
+
+def inner(entities: Sequence) -> int:
+    """How many entities lie inside others."""
+    return sum(
+        any(o.start <= e.start and e.end <= o.end and o.span != e.span for o in entities)
+        for e in entities
+    )
+
+
+if __name__ == "__main__":
+    main()
