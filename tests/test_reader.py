@@ -53,8 +53,8 @@ def stirred(reader: Reader, seed: int = 1) -> Reader:
         kinds = (logits[:, :1], logits[:, 1:2], logits[:, 2:])
         for bias, kind in zip(biases(reader), kinds, strict=True):
             seen = [values[values > -11] for values in np.moveaxis(kind, 2, 0)]
-            middle = np.median(np.concatenate(seen) if heads.types == 1 else seen, axis=-1)
-            bias -= torch.from_numpy(np.atleast_1d(middle))
+            alike = seen if heads.types > 1 else [np.concatenate(seen)]
+            bias -= torch.tensor([float(np.median(values)) for values in alike])
     return reader
 
 
@@ -432,6 +432,15 @@ def test_ambiguous_labels(nested_reader: Reader, flat_reader: Reader) -> None:
             assert grid[word, row, kind].tolist() == ([no, True] if special else [True, False])
     assert answers(flat_reader, document) == []
     assert answers(nested_reader, document) == in_order(document.entities)
+
+
+def test_labels_that_sources_proposed_are_ambiguous_when_nested_too(nested_reader: Reader) -> None:
+    short = Entity(0, 3, "LOC", source="dictionary")
+    either = [Entity(0, 8, label, source="dictionary") for label in ("LOC", "FAC")]
+    grid = nested_reader.allowed(Document("New York", (short, *either))).reshape(2, SPANS + 4, 3, 2)
+    assert grid[0, SPANS + 1, :2].all()
+    assert grid[0, START].tolist() == [[True, True], [False, True], [True, False]]
+    assert grid[0, SPANS, 1].tolist() == [False, True]
 
 
 def test_unknown_stretches_say_nothing(flat_reader: Reader) -> None:

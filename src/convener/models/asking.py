@@ -2,7 +2,7 @@
 
 Exactly as BERT-MRC, the encoder reads [CLS] question [SEP] context [SEP], once for each question
 and context. Or its lower layers read questions and contexts apart, each once, and only the upper
-ones read them together; questions are then kept from batch to batch while nothing is learnt.
+ones read them together; questions are then kept from batch to batch while no weight changes.
 Sequences go through the encoder in runs of like length, so that little of it is padding.
 """
 
@@ -46,12 +46,7 @@ class Questions(nn.Module):
         padded = [ids + [frame.padding] * (self.longest - len(ids)) for ids in pieces]
         self.register_buffer("ids", torch.tensor(padded), persistent=False)
         self.register_buffer("lengths", torch.tensor([*map(len, pieces)]), persistent=False)
-        self._kept: Tensor | None = None
-
-    def train(self, mode: bool = True) -> "Questions":
-        """Forget what was kept: weights may change."""
-        self._kept = None
-        return super().train(mode)
+        self._kept: tuple[list[int], Tensor] | None = None
 
     def words(self, encoder: Encoder, batch: Batch, types: Tensor, places: Tensor) -> Tensor:
         """Vectors of words [batch, words, columns, dim] under the questions of each column.
@@ -96,9 +91,10 @@ class Questions(nn.Module):
         contexts = encoder.below(ids, there.long(), shapes, 1, self.longest, layers)
         if torch.is_grad_enabled():
             return self._alone(encoder), contexts
-        if self._kept is None:
-            self._kept = self._alone(encoder)
-        return self._kept, contexts
+        versions = [parameter._version for parameter in encoder.parameters()]
+        if self._kept is None or self._kept[0] != versions:
+            self._kept = versions, self._alone(encoder)
+        return self._kept[1], contexts
 
     def _alone(self, encoder: Encoder) -> Tensor:
         there = torch.arange(self.longest, device=self.ids.device) < self.lengths[:, None]

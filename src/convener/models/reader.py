@@ -6,7 +6,8 @@ candidate spans. Rows are those of a grid (`convener.models.spans`), each of two
 
 A pair of words is a candidate if its start and its end are predicted, or in training if its start
 and its end are taught. The loss is BERT-MRC's: starts, ends and candidate spans count 1 : 1 :
-`span_weight`, each kind as a mean, divided by the sum. Other spans are believed to be none.
+`span_weight`, each kind as a mean, divided by the sum (where no word is left unknown). Other spans
+are believed to be none.
 
 With `heads="shared"` no weight belongs to a type, so a reader can be asked about types that it was
 never trained on.
@@ -67,6 +68,11 @@ class Reader(Expert):
         types = len(self.labels) if config.heads == "per-type" else 1
         self.heads = SpanHeads(encoder.dim, encoder.dim, types, config.dropout)
         weights = torch.tensor(config.type_weights or [1.0] * len(self.labels))
+        if len(weights) != len(self.labels):
+            raise ConfigError(
+                f"expected type_weights for {len(self.labels)} types, got {len(weights)}: "
+                "leave it out, or give one for each"
+            )
         self.register_buffer("type_weights", weights, persistent=False)
 
     @classmethod
@@ -100,7 +106,7 @@ class Reader(Expert):
                 self.encoder, tuple(questions), self.config.model_copy(update=update)
             )
         other.attention, other.heads = self.attention, self.heads
-        return other.to(self.type_weights.device)
+        return other.to(self.type_weights.device).train(self.training)
 
     def new_parameters(self) -> list[nn.Parameter]:
         """Heads, attention between types, and shape embedding."""
@@ -150,7 +156,7 @@ class Reader(Expert):
         least = 0.0 if self.training else _BORDERLINE
         candidates = self._crossed((starts > least) & own, (ends > least) & present)
         if taught is not None:
-            candidates |= self._taught_candidates(taught, types)
+            candidates |= self._taught_candidates(taught, types) & self._crossed(own, present)
         example, first, width, column = candidates.nonzero(as_tuple=True)
         scores = self.heads.scores(words, types, Pairs(example, first, first + width, column))
         spans = starts.new_full(candidates.shape, _NEVER)
@@ -214,7 +220,7 @@ class Reader(Expert):
 
     def _taught_candidates(self, taught: Tensor, types: Tensor) -> Tensor:
         """Spans whose start and end are taught, [batch, words, widths, columns]."""
-        gold = taught.gather(3, _columns(types, taught.shape[:3])) & (types >= 0)[:, None, None]
+        gold = taught.gather(3, _columns(types, taught.shape[:3]))
         return self._crossed(gold[:, :, START], gold[:, :, END]) | gold[:, :, SPANS:]
 
     def _crossed(self, first: Tensor, last: Tensor) -> Tensor:
@@ -257,7 +263,8 @@ class Reader(Expert):
                 kind = self._type(entity.label)
                 cells = [(first, START), (stop - 1, END), (first, SPANS + stop - first - 1)]
                 for word, row in cells[: 3 if stop - first <= self.width else 2]:
-                    grid[word, row, kind] = ambiguous, True
+                    grid[word, row, kind, 0] &= ambiguous
+                    grid[word, row, kind, 1] = True
         return grid.reshape(-1, 2)
 
     def _type(self, label: str) -> int:

@@ -17,6 +17,7 @@ class ReaderConfig(EncoderConfig):
     `nested` likewise, they are read off the training documents.
     """
 
+    overlap: int = Field(default=96, ge=0)
     questions: dict[str, str] | None = None
     attention: Literal["types", "positions", "none"] = "types"
     attention_layers: int = Field(default=1, ge=1)
