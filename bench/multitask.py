@@ -7,6 +7,8 @@ test. All methods of a set take the same steps on batches of the same number of 
 `--part N` only the first N training sentences, a quarter as many of dev and half as many of test
 are read, cut after a whole document where a set has documents. `bench/multitask_cost.py` measures
 what readers cost.
+
+`unseen` trains with shared heads on all types but one, then asks for that one.
 """
 
 import argparse
@@ -36,7 +38,8 @@ READERS = {
     "multi-ner-span-0.5": {"span_weight": 0.5},
     "multi-ner-balance-0.5": {"balance": 0.5},
 }
-ONE_SEED = list(READERS)[2:]
+UNSEEN = {"genia": "DNA", "litbank": "LOC", "conll03": "LOC"}
+ONE_SEED = [*list(READERS)[2:], "unseen"]
 
 
 def main() -> None:
@@ -96,6 +99,8 @@ def run(
         beginning(list(read(root / f"{name}.jsonl")), part and round(part * share))
         for name, share in ((train, 1), ("dev", 0.25), ("test", 0.5))
     )
+    if method == "unseen":
+        training, dev = (without(documents, UNSEEN[set]) for documents in (training, dev))
     changes: dict[str, object] = {
         "seed": seed,
         "bond.round_steps": steps,
@@ -105,12 +110,18 @@ def run(
         "optimiser.batch_pieces": 65536,
     }
     if method != "tagger":
-        made = READERS[method]
+        made = READERS[method if method in READERS else "multi-ner-shared-heads"]
         changes |= {"model": "reader"} | {f"reader.{k}": v for k, v in made.items()}
     changes |= {name: json.loads(value) for name, value in settings.items()}
     began = time.monotonic()
     model = api.train(training, dev=dev, config=override(SUPERVISED, changes))
     seconds = time.monotonic() - began
+    if method == "unseen":
+        from convener.models.questions import questions_for
+
+        everything = (*model.labels, UNSEEN[set])
+        model = model.ask({UNSEEN[set]: questions_for(everything)[UNSEEN[set]]})
+        test = without(test, *(label for label in everything if label != UNSEEN[set]))
     scores = score(test, list(model.annotate(test)))
     row: jobs.Row = {
         "task": task,
@@ -153,17 +164,21 @@ def beginning(documents: list, sentences: int | None) -> list:
     ]
 
 
+def without(documents: Sequence, *labels: str) -> list:
+    """The documents without entities of some types."""
+    return [
+        replace(d, entities=tuple(e for e in d.entities if e.label not in labels))
+        for d in documents
+    ]
+
+
 def others(model, documents: Sequence) -> dict[str, list[float]]:
     """For each type, the dev F1 of all other types, asked with it and without it."""
     from convener.evaluation.scores import score
 
-    def f1(answering, without: str) -> float:
-        def kept(found):
-            left = (e for e in found.entities if e.label != without)
-            return replace(found, entities=tuple(left))
-
-        found = map(kept, answering.annotate(documents))
-        return round(100 * score(list(map(kept, documents)), list(found)).exact.f1, 2)
+    def f1(answering, label: str) -> float:
+        found = without(list(answering.annotate(documents)), label)
+        return round(100 * score(without(documents, label), found).exact.f1, 2)
 
     questions = model.panel.experts[0].config.questions
     moved = {}

@@ -4,7 +4,7 @@
 
 `dense` reads each type's question with each context in a call of its own and scores all pairs of
 sub-words by a head of 1,536 hidden units; `exact` is the reader as it is by default; `shared` the
-same with its four lower layers apart. The first 1,000 words of GENIA's dev split go through each,
+same with its four lower layers apart. The first words of GENIA's dev split go through each,
 8 sentences at a time, to predict or to train, in a process of its own. Time is the median of
 three passes after one, memory what a pass adds to the peak of the process (or of the GPU).
 """
@@ -23,7 +23,6 @@ from torch import Tensor, nn
 
 TYPES = (2, 4, 8, 16, 32, 64)
 BATCH = 8
-WORDS = 1000
 LABELS = """
 protein DNA RNA cell_line cell_type gene enzyme receptor antibody virus bacterium fungus
 plant animal tissue organ disease symptom drug dose device procedure test hormone vitamin
@@ -66,6 +65,7 @@ def main() -> None:
     parser.add_argument("--method", nargs="+", default=["dense", "exact", "shared"])
     parser.add_argument("--mode", nargs="+", default=["predict", "train"])
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--words", type=int, default=1000)
     parser.add_argument(
         "--results", type=Path, default=Path(__file__).parent / "results" / "multitask.json"
     )
@@ -76,6 +76,7 @@ def main() -> None:
         return
     wanted = [
         {"task": "cost", "method": method, "mode": mode, "types": types, "device": options.device}
+        | {"size": options.words}
         for mode in options.mode
         for types in options.types
         for method in options.method
@@ -83,7 +84,7 @@ def main() -> None:
     jobs.run_all(__file__, wanted, options.results, ("method", "mode", "types", "device"), 1)
 
 
-def run(task: str, method: str, mode: str, types: int, device: str) -> jobs.Row:
+def run(task: str, method: str, mode: str, types: int, device: str, size: int) -> jobs.Row:
     """Measure one method."""
     from convener.models.questions import questions_for
     from convener.models.reader import Reader
@@ -94,7 +95,7 @@ def run(task: str, method: str, mode: str, types: int, device: str) -> jobs.Row:
     for document in read(Path(os.environ["CONVENER_DATA"]) / "nested/genia/dev.jsonl"):
         documents.append(document)
         words += len(document.words())
-        if words >= WORDS:
+        if words >= size:
             break
     labels = LABELS[:types]
     config = ReaderConfig(width=16, nested=True, shared_layers=4 if method == "shared" else 0)

@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--method", nargs="+", default=list(EXPERTS))
     parser.add_argument("--part", type=int, default=600, help="training sentences")
     parser.add_argument("--seed", nargs="+", type=int, default=[0])
-    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--setting", nargs="*", default=[], help="overrides such as a.b=1")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--one", type=json.loads, help="run this job in this process")
@@ -35,15 +35,16 @@ def main() -> None:
     if options.one:
         print(json.dumps(run(**options.one)))
         return
+    settings = dict(setting.split("=") for setting in options.setting)
     wanted = [
-        {"method": method, "seed": seed, "part": options.part, "precision": options.precision}
+        {"method": method, "seed": seed, "part": options.part, "settings": settings}
         for seed in options.seed
         for method in options.method
     ]
     jobs.run_all(__file__, wanted, options.results, ("method", "seed"), options.jobs)
 
 
-def run(method: str, seed: int, part: int, precision: str) -> jobs.Row:
+def run(method: str, seed: int, part: int, settings: dict[str, str]) -> jobs.Row:
     """Label, train, and score on test."""
     from convener import api
     from convener.evaluation.scores import score
@@ -55,19 +56,17 @@ def run(method: str, seed: int, part: int, precision: str) -> jobs.Row:
     test = test[:part]
     names = dictionary(train[len(train) // 2 :])
     began = time.monotonic()
+    curve: list[object] = []
     if method == "dictionary":
         found = list(api.label(test, names, nested=True))
     else:
-        changes = {
-            "model": "reader",
-            "seed": seed,
-            "bond.experts": EXPERTS[method],
-            "optimiser.precision": precision,
-        }
+        changes = {"model": "reader", "seed": seed, "bond.experts": EXPERTS[method]}
+        changes |= {name: json.loads(value) for name, value in settings.items()}
         labelled = list(api.label(train[:part], names, nested=True))
         config = override(RunConfig(), changes)
         model = api.train(labelled, dev=dev[: part // 4], config=config)
         found = list(model.annotate(test))
+        curve = [record["dev_f1"] for record in model.card.history]
     scores = score(test, found)
     nested = sum(inner(document.entities) for document in found)
     return {
@@ -76,6 +75,8 @@ def run(method: str, seed: int, part: int, precision: str) -> jobs.Row:
         "precision": round(100 * scores.exact.precision, 2),
         "recall": round(100 * scores.exact.recall, 2),
         "f1": round(100 * scores.exact.f1, 2),
+        "dev_curve": curve,
+        "settings": settings,
         "inner_found": nested,
         "inner_gold": sum(inner(document.entities) for document in test),
         "names": len(names),

@@ -121,7 +121,7 @@ def throughput() -> str:
 
 def multitask() -> str:
     """F1 of readers and a tagger by set, and how much each set was cut."""
-    rows = [row for row in load("multitask") if row["task"] == "quality"]
+    rows = [r for r in load("multitask") if r["task"] == "quality" and r["method"] != "unseen"]
     sets = list(dict.fromkeys((row["set"], row["train_sentences"], row["steps"]) for row in rows))
     heads = [f"{name}, {count:,} sentences, {steps} steps" for name, count, steps in sets]
     lines = [f"| | {' | '.join(heads)} |", "|---" * (len(sets) + 1) + "|"]
@@ -157,6 +157,33 @@ def multitask_types() -> str:
             rare = ", rare" if count < 0.05 * total else ""
             cells = [f"{row['types'][label]:.1f}" for row in both]
             lines.append(f"| {data} | {label} ({count}{rare}) | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def type_questions() -> str:
+    """What one type's presence does to the others, and what an unseen type gives."""
+    lines = ["| set | type | others, F1 with it | without it | unseen, F1 |", "|---" * 5 + "|"]
+    rows = [row for row in load("multitask") if row["task"] == "quality"]
+    unseen = {r["set"]: r["types"] for r in rows if r["method"] == "unseen"}
+    for row in rows:
+        for label, (with_it, without_it) in row.get("others", {}).items():
+            asked = unseen.get(row["set"], {}).get(label)
+            cells = [
+                f"{with_it:.1f}",
+                f"{without_it:.1f}",
+                "–" if asked is None else f"{asked:.1f}",
+            ]
+            lines.append(f"| {row['set']} | {label} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def nested_distant() -> str:
+    """Readers taught by a dictionary's nested labels."""
+    lines = ["| | precision | recall | F1 | inner entities found |", "|---" * 5 + "|"]
+    for row in load("nested_distant"):
+        cells = [f"{row[name]:.1f}" for name in ("precision", "recall", "f1")]
+        found = f"{row['inner_found']} (gold has {row['inner_gold']})"
+        lines.append(f"| {row['method']} | {' | '.join(cells)} | {found} |")
     return "\n".join(lines) + "\n"
 
 
@@ -210,7 +237,8 @@ TABLES = {
     f.__name__: f
     for f in (
         *(demo, first_look, details, choices, no_dev, throughput),
-        *(multitask, multitask_types, type_attention, multitask_cost),
+        *(multitask, multitask_types, type_attention, type_questions),
+        *(multitask_cost, nested_distant),
     )
 }
 
