@@ -6,7 +6,8 @@
 sub-words by a head of 1,536 hidden units; `exact` is the reader as it is by default; `shared` the
 same with its four lower layers apart. The first words of GENIA's dev split go through each,
 8 sentences at a time, to predict or to train, in a process of its own. Time is the median of
-three passes after one (of fewer, where they take over a minute), memory what a pass adds to the peak of the process (or of the GPU).
+three passes after one (of fewer, where they take over a minute), memory what a pass adds to the
+peak of the process (or of the GPU).
 """
 
 import argparse

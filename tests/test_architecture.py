@@ -23,6 +23,7 @@ FLOORS = (
     {"recipes"},
     {"inference"},
     {"api"},
+    {"experts"},
     {"demo"},
     {"cli"},
 )

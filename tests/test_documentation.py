@@ -31,6 +31,7 @@ def blocks(language: str) -> list[str]:
 def folder(tmp_path: Path, labelled: list[Document]) -> Path:
     """A folder with the files that the examples speak of."""
     (tmp_path / "notes.txt").write_text("\n".join(d.text for d in labelled), encoding="utf-8")
+    (tmp_path / "types.txt").write_text("DRUG\nLOC\n", encoding="utf-8")
     (tmp_path / "drugs.csv").write_text("surface,label\naspirin,DRUG\ncodeine,DRUG\n")
     write(tmp_path / "test.jsonl", labelled)
     return tmp_path

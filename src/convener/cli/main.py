@@ -9,7 +9,7 @@ import sys
 import typer
 from safetensors import SafetensorError
 
-from convener.cli import demo, evaluate, info, label, predict, train
+from convener.cli import adapt, demo, evaluate, experts, info, label, predict, train
 from convener.errors import ConvenerError, short
 
 app = typer.Typer(
@@ -20,8 +20,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for verb in (demo.demo, label.label, train.train, evaluate.evaluate, predict.predict, info.info):
+VERBS = (
+    *(demo.demo, label.label, train.train, evaluate.evaluate),
+    *(predict.predict, info.info, adapt.adapt),
+)
+for verb in VERBS:
     app.command()(verb)
+app.add_typer(experts.app, name="experts")
 
 
 def main() -> None:

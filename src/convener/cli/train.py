@@ -18,7 +18,9 @@ def train(
     data: Annotated[
         str, typer.Argument(help="Labelled JSONL or CoNLL; any text with --dictionary.")
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the model.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for the model.")
+    ] = None,
     dictionary: Annotated[
         str | None, typer.Option(help="Label the data by these names first.")
     ] = None,
@@ -44,6 +46,13 @@ def train(
     labels: Annotated[
         str | None, typer.Option(help="The types, comma-separated; otherwise those of the data.")
     ] = None,
+    expert: Annotated[
+        str | None, typer.Option(help="Put a LoRA expert of this name in --library instead.")
+    ] = None,
+    library: Annotated[
+        Path | None, typer.Option(help="A library, made if it is not there.")
+    ] = None,
+    licence: Annotated[str, typer.Option(help="Licence of the expert, for its card.")] = "unknown",
     config: Annotated[
         Path | None, typer.Option(help="A run.json that a model was saved with.")
     ] = None,
@@ -58,14 +67,18 @@ def train(
     Example: `convener train notes.txt --dictionary drugs.csv -o drug-ner`
     """
     from convener import api
+    from convener import experts as experts_api
     from convener.inference import storage
     from convener.models.questions import read_questions
     from convener.recipes.run import SUPERVISED, RunConfig, override, parse_config
 
     if gold and config is not None:
         raise ConfigError("--gold and --config are two configurations: give one of them")
-    output = output.resolve()
-    storage.check_target(output)
+    if (expert is None) != (library is None) or (expert is None) == (output is None):
+        raise ConfigError("expected -o MODEL, or --expert NAME with --library FOLDER")
+    if output is not None:
+        output = output.resolve()
+        storage.check_target(output)
     base = SUPERVISED if gold else RunConfig()
     if config is not None:
         base = parse_config(_json_file(config))
@@ -92,6 +105,22 @@ def train(
     if dictionary is not None:
         for line in summary_lines(summary):
             err.print(line, markup=False)
+    gold_dev = list(options.documents(dev, on_error)) if dev else None
+    if expert is not None and library is not None:
+        with rounds() as listener:
+            experts_api.train_expert(
+                training,
+                expert,
+                library,
+                dev=gold_dev,
+                config=run,
+                licence=licence,
+                source=data,
+                listener=listener,
+            )
+        out.print(f"put {expert} in {library}", markup=False)
+        return
+    assert output is not None
     output.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = output.with_name(f"{output.name}.checkpoint")
     if resume and not checkpoint.is_dir():
@@ -101,7 +130,7 @@ def train(
         with rounds() as listener:
             trained = api.train(
                 training,
-                dev=list(options.documents(dev, on_error)) if dev else None,
+                dev=gold_dev,
                 config=run,
                 listener=listener,
                 checkpoint=checkpoint,

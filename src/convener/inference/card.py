@@ -47,16 +47,28 @@ base_model: {{ card.encoder }}
 | | |
 |---|---|
 | encoder | `{{ card.encoder }}` |
+{%- if card.run.adapt %}
+{%- for kind, names in card.run.chosen.items() %}
+| experts merged, by {{ kind }} | {{ names | join(", ") }} |
+{%- endfor %}
+| target documents, unlabelled | {{ card.documents }} |
+| target text, SHA-256 | `{{ card.data_sha256 }}` |
+{%- else %}
 | experts | {{ card.run.bond.experts }} |
 | training documents | {{ card.documents }} in {{ card.groups }} groups |
 | training data, SHA-256 | `{{ card.data_sha256 }}` |
 | seed | {{ card.run.seed }} |
+{%- endif %}
 | F1 on the dev set | {{ "none was given" if card.dev_f1 is none else card.dev_f1 }} |
 {%- for name, number in card.versions.items() %}
 | {{ name }} | {{ number }} |
 {%- endfor %}
 
-{% if card.run.bond.self_training -%}
+{% if card.run.adapt -%}
+Nothing was trained for this domain: experts of other domains were chosen by their likeness to its
+text and by how far they agree on it, and their weights were merged. Score it on text that a person
+labelled before you rely on it.
+{%- elif card.run.bond.self_training -%}
 The labels came from a dictionary or another distant source, so they were incomplete and noisy.
 Scores on such labels say little; score the model on text that a person labelled.
 {%- else -%}
@@ -70,7 +82,11 @@ ner = load("path/to/this/folder")
 ner.predict("Some text.")
 ```
 
+{% if card.run.adapt -%}
+`run.json` holds the rankings behind the choice.
+{%- else -%}
 `run.json` repeats the run: `convener train DATA --config run.json -o MODEL`.
+{%- endif %}
 """
 
 

@@ -28,7 +28,7 @@ from convener.models.expert import Expert
 from convener.models.reader import Reader
 from convener.models.reader_config import ReaderConfig
 from convener.models.tagger import Tagger, TaggerConfig
-from convener.panel.panel import Panel
+from convener.panel.panel import Panel, Rule
 from convener.training.checkpoints import apart
 
 SCHEMA = 1
@@ -45,6 +45,7 @@ class ModelConfig(BaseModel):
     schema_version: int = SCHEMA
     kind: Literal["panel of taggers", "panel of readers"]
     experts: int = Field(ge=1)
+    rule: Rule = "mean"
     labels: tuple[str, ...]
     tagger: TaggerConfig | None = None
     reader: ReaderConfig | None = None
@@ -78,6 +79,7 @@ def save(panel: Panel, card: Card, folder: str | Path) -> None:
         config = ModelConfig(
             kind="panel of taggers" if isinstance(first, Tagger) else "panel of readers",
             experts=len(states),
+            rule=panel.rule,
             labels=panel.labels,
             tagger=first.config if isinstance(first, Tagger) else None,
             reader=first.config if isinstance(first, Reader) else None,
@@ -123,7 +125,7 @@ def load(folder: str | Path) -> tuple[Panel, Card]:
                 f"{source}: {_CONFIG} does not fit the weights, it was altered: restore it"
             ) from None
         expert.eval()
-    return Panel(experts), config.card
+    return Panel(experts, config.rule), config.card
 
 
 def read_config(folder: Path) -> ModelConfig:

@@ -254,7 +254,7 @@ class Encoder(nn.Module):
 
 def _load(name: str, loader: Any, source: str, local: bool, **options: Any) -> Any:
     try:
-        with _quiet():
+        with quiet():
             return loader(source, local_files_only=local, trust_remote_code=False, **options)
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -265,7 +265,7 @@ def _load(name: str, loader: Any, source: str, local: bool, **options: Any) -> A
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No bars and reports of transformers while it loads; what matters is checked instead."""
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()

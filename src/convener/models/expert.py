@@ -73,6 +73,15 @@ class Batch:
             None if self.taught is None else self.taught.to(device),
         )
 
+    def words(self) -> tuple[Tensor, Tensor]:
+        """The sub-word of each word [batch, words], and where there is a word."""
+        owners, positions = self.rows
+        counts = torch.bincount(owners, minlength=len(self.ids))
+        real = torch.arange(int(counts.max()), device=counts.device) < counts[:, None]
+        places = torch.zeros_like(real, dtype=torch.long)
+        places[real] = positions
+        return places, real
+
     @classmethod
     def of(cls, examples: Sequence[Example], owned: Sequence[int], padding: int) -> "Batch":
         """Examples padded on the right to the longest."""
@@ -96,6 +105,11 @@ class Expert(nn.Module, ABC):
     """One model that recognises entities of the types `labels`."""
 
     labels: tuple[str, ...]
+
+    @property
+    def flat(self) -> bool:
+        """Whether its entities never overlap."""
+        return True
 
     @abstractmethod
     def examples(self, documents: Sequence[Document]) -> list[Example]:

@@ -89,6 +89,11 @@ class Reader(Expert):
         with seeded(0):
             return cls(Encoder.from_folder(folder, config.shapes), labels, config)
 
+    @property
+    def flat(self) -> bool:
+        """Whether it answers with spans that do not overlap."""
+        return not self.config.nested
+
     def asked(self, questions: Mapping[str, str]) -> Self:
         """The same reader asked other questions, in place of its own.
 
@@ -146,7 +151,7 @@ class Reader(Expert):
 
     def learn(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Log-probabilities [rows, 2], and the weights of BERT-MRC's loss [rows]."""
-        places, real = _word_table(batch)
+        places, real = batch.words()
         owned = torch.arange(places.shape[1], device=places.device) < batch.owned[:, None]
         taught = self._taught(batch, owned)
         types = self._types(len(places), taught)
@@ -175,7 +180,7 @@ class Reader(Expert):
         """How much each type's reading looks at each other's, [types, types]."""
         if self.attention is None:
             raise ConfigError("this reader has no attention between types to look at")
-        places, real = _word_table(batch)
+        places, real = batch.words()
         types = self._types(len(places), None)
         present = real[:, :, None] & (types >= 0)[:, None]
         words = self.questions.words(self.encoder, batch, types, places)
@@ -284,16 +289,6 @@ class Reader(Expert):
         return tuple(
             entity_of_words(document, s.first, s.stop, self.labels[s.type], s.score) for s in spans
         )
-
-
-def _word_table(batch: Batch) -> tuple[Tensor, Tensor]:
-    """The sub-word of each word [batch, words], and where there is a word."""
-    owners, positions = batch.rows
-    counts = torch.bincount(owners, minlength=len(batch.ids))
-    real = torch.arange(int(counts.max()), device=counts.device) < counts[:, None]
-    places = torch.zeros_like(real, dtype=torch.long)
-    places[real] = positions
-    return places, real
 
 
 def _columns(types: Tensor, size: Sequence[int]) -> Tensor:

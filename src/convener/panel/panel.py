@@ -1,4 +1,7 @@
-"""A panel of experts that answer together: the mean of their probabilities is decoded.
+"""A panel of experts that answer together.
+
+By the rule `mean` the mean of their probabilities is decoded; by the rule `union` each answers for
+itself and the answers are joined (`convener.panel.selection.integrate`).
 
 A single expert is a panel of one. All experts of a panel are of one kind and know the same types;
 the panel asks nothing else of them.
@@ -6,6 +9,7 @@ the panel asks nothing else of them.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,8 +18,11 @@ from torch import Tensor
 
 from convener.errors import ConfigError
 from convener.models.expert import Example, Expert, Rows
+from convener.panel.selection import integrate
 from convener.text.documents import Document
 from convener.training.batching import length_batches
+
+Rule = Literal["mean", "union"]
 
 BATCH_PIECES = 8192
 
@@ -23,10 +30,11 @@ BATCH_PIECES = 8192
 class Panel:
     """Experts and their joint answer."""
 
-    def __init__(self, experts: Sequence[Expert]) -> None:
+    def __init__(self, experts: Sequence[Expert], rule: Rule = "mean") -> None:
         if not experts:
             raise ConfigError("expected at least one expert, got none")
         self.experts = list(experts)
+        self.rule = rule
         if len({(type(expert), expert.labels) for expert in experts}) > 1:
             raise ConfigError("expected experts of one kind that know the same types")
 
@@ -58,6 +66,13 @@ class Panel:
         self, documents: Sequence[Document], examples: Sequence[Example] | None = None
     ) -> list[Document]:
         """The documents with the panel's entities in place of any they had."""
+        if self.rule == "union":
+            flat = all(expert.flat for expert in self.experts)
+            alone = [Panel([expert]).annotate(documents, examples) for expert in self.experts]
+            return [
+                replace(found[0], entities=integrate([d.entities for d in found], flat))
+                for found in zip(*alone, strict=True)
+            ]
         expert = self.experts[0]
         answers = self.probabilities(documents, examples)
         return [

@@ -41,7 +41,7 @@ def reader_for(
     if config.width is None:
         open_["width"] = longest_entity(documents)
     if config.nested is None:
-        open_["nested"] = any(crossing(document.entities) for document in documents)
+        open_["nested"] = nests(documents)
     if config.type_weights is None and config.balance:
         open_["type_weights"] = balanced(documents, labels, config.balance)
     return Reader.create(labels, config.model_copy(update=open_), seed)
@@ -55,6 +55,11 @@ def longest_entity(documents: Sequence[Document]) -> int:
         for first, stop in map(WordIndex(document).words, (e.span for e in document.entities))
     ]
     return min(max(widths, default=1), MAX_WIDTH)
+
+
+def nests(documents: Sequence[Document]) -> bool:
+    """Whether any entities overlap."""
+    return any(crossing(document.entities) for document in documents)
 
 
 def balanced(

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from accelerate import Accelerator
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from convener.dictionary.labeller import abstaining
-from convener.errors import ConfigError, DataError, short
+from convener.errors import ConfigError, DataError
 from convener.evaluation.scores import score
 from convener.models.expert import Expert
 from convener.models.featurise import EncoderConfig
@@ -21,6 +21,7 @@ from convener.panel.panel import Panel
 from convener.recipes.bond import Bond, BondConfig
 from convener.recipes.multitask import reader_for
 from convener.recipes.rounds import Runner
+from convener.recipes.settings import parsed
 from convener.text.documents import Document, labels_of
 from convener.text.formats.jsonl import characters_line
 from convener.training.loop import OptimiserConfig
@@ -85,12 +86,7 @@ def parse_config(content: object) -> RunConfig:
     Raises:
         ConfigError: a setting is unknown or its value does not fit.
     """
-    try:
-        return RunConfig.model_validate(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the configuration"
-        raise ConfigError(f"{place}: {first['msg']}, got {short(first['input'])}") from None
+    return parsed(RunConfig, content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +105,13 @@ def train_panel(
     listener: Listener | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
+    expert: Expert | None = None,
 ) -> Trained:
     """Train a panel on distantly labelled documents.
 
     `dev` holds gold labels and chooses among states of the run; nothing else reads them. With a
-    `checkpoint` folder the run can be stopped and, with `resume`, taken up again.
+    `checkpoint` folder the run can be stopped and, with `resume`, taken up again. `expert` takes
+    the place of the untrained one that the configuration describes.
 
     Raises:
         ConfigError: settings that do not fit the data, or a checkpoint of another run.
@@ -129,7 +127,7 @@ def train_panel(
     listener = listener or Silence()
     labels = config.labels or labels_of(documents)
     accelerator = Accelerator()
-    expert = make_expert(documents, labels, config)
+    expert = expert or make_expert(documents, labels, config)
     supervision: Sequence[Document] = documents
     if config.abstain != "never":
         supervision = abstaining(documents, 1.0 if config.abstain == "auto" else math.inf)

@@ -1,0 +1,179 @@
+"""Libraries of experts as plain functions: train one for a library, adapt a library to a domain."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from convener.api import Texts, as_documents
+from convener.errors import ConfigError, DataError
+from convener.inference.card import Card, installed_versions
+from convener.inference.recogniser import Recogniser
+from convener.inference.shelf import Library
+from convener.models.lora import LoraSettings, changes, inject
+from convener.models.questions import questions_for
+from convener.models.reader import Reader
+from convener.models.sentences import domain
+from convener.panel.library import ExpertCard
+from convener.panel.selection import Vector, sampled
+from convener.recipes.adapt import AdaptConfig, Adapted, adapt
+from convener.recipes.multitask import longest_entity, nests
+from convener.recipes.run import SUPERVISED, RunConfig, fingerprint, override, train_panel
+from convener.text.documents import Document, group_indices, labels_of
+from convener.training.progress import Listener
+
+
+def train_expert(
+    documents: Texts,
+    name: str,
+    library: str | Path,
+    *,
+    dev: Texts | None = None,
+    config: RunConfig | None = None,
+    lora: LoraSettings | None = None,
+    licence: str = "unknown",
+    source: str = "",
+    listener: Listener | None = None,
+) -> ExpertCard:
+    """Train a LoRA expert of a library's base on labelled documents, and put it in the library.
+
+    A library that is not there yet is made, with a base drawn from the seed. Left open, `config`
+    is plain training on labels that a person made.
+
+    Raises:
+        ConfigError: settings that do not fit the data.
+        DataError: no labels.
+        ModelError: the name is taken, or the library is damaged.
+    """
+    config = override(config or SUPERVISED, {"model": "reader"})
+    training = list(as_documents(documents))
+    gold = list(as_documents(dev)) if dev is not None else None
+    folder = Path(library)
+    shelf = (
+        Library.open(folder)
+        if folder.exists()
+        else Library.create(folder, config.reader, config.seed)
+    )
+    if name in shelf.names:
+        raise ConfigError(f"{folder} has an expert {name!r} already: remove it or choose a name")
+    labels = config.labels or labels_of(training)
+    questions = questions_for(labels, config.reader.questions) if labels else {}
+    if not questions:
+        raise DataError(f"expected labelled documents, got {len(training)} without an entity")
+    width, nested = longest_entity(training), nests(training)
+    base = shelf.reader(questions, width, nested)
+    student = base.clone()
+    inject(student, lora or LoraSettings(), config.seed)
+    trained = train_panel(training, config, gold, listener, expert=student)
+    reader = trained.panel.experts[0].to("cpu")
+    assert isinstance(reader, Reader)
+    mean, spread, sentences = domain([document.text for document in training], config.seed)
+    scores = [f1 for r in trained.history if isinstance(f1 := r.get("dev_f1"), float)]
+    card = ExpertCard(
+        name=name,
+        base=shelf.config.base,
+        types=questions,
+        width=width,
+        nested=nested,
+        embedding=tuple(mean.tolist()),
+        spread=spread,
+        sentences=sentences,
+        documents=len(training),
+        dev_f1=max(scores, default=None),
+        licence=licence,
+        source=source,
+        data_sha256=trained.data_sha256,
+        versions=installed_versions(),
+        run=config.model_dump(mode="json"),
+    )
+    shelf.put(card, changes(reader, base))
+    return card
+
+
+@dataclass(frozen=True, slots=True)
+class Adaptation:
+    """A model for a target, what its experts were chosen by, and the sentences they were asked.
+
+    `places` are the experts and the `target` in the plane of their embeddings' two main axes.
+    """
+
+    model: Recogniser
+    adapted: Adapted
+    sample: list[Document]
+    places: dict[str, tuple[float, float]]
+
+
+def adapt_library(
+    library: str | Path,
+    texts: Texts,
+    types: list[str] | Mapping[str, str],
+    *,
+    config: AdaptConfig | None = None,
+    gold: Texts | None = None,
+) -> Adaptation:
+    """The best model for a new domain that a library's experts make without training (SaM).
+
+    `types` are the target's entity types, or their questions by type; `gold` is a small labelled
+    sample, which replaces the vote of the experts.
+
+    Raises:
+        ConfigError: an empty library, or settings that do not fit.
+        DataError: no text.
+    """
+    config = config or AdaptConfig()
+    shelf = Library.open(library)
+    cards = shelf.cards()
+    target = list(as_documents(texts))
+    questions = dict(types) if isinstance(types, Mapping) else questions_for(types)
+    vector, _, _ = domain([document.text for document in target], config.seed)
+    labelled = list(as_documents(gold)) if gold is not None else None
+    sample = labelled or [
+        target[index] for index in sampled(len(target), config.sentences, config.seed)
+    ]
+    width = max((card.width for card in cards.values()), default=1)
+    nested = any(card.nested for card in cards.values())
+    asked = hashlib.sha256(
+        f"{json.dumps(questions)} {width} {nested} {fingerprint(sample)}".encode()
+    ).hexdigest()
+    adapted = adapt(
+        lambda: shelf.reader(questions, width, nested),
+        cards,
+        shelf.adapter,
+        vector,
+        [replace(document, entities=()) for document in sample],
+        config,
+        labelled,
+        lambda name, answer: shelf.remembered(name, asked, answer),
+    )
+    card = Card(
+        encoder=shelf.config.reader.encoder,
+        documents=len(target),
+        groups=len(group_indices(target)),
+        data_sha256=fingerprint(target),
+        dev_f1=None,
+        versions=installed_versions(),
+        run={
+            "adapt": config.model_dump(mode="json"),
+            "experts": {name: card.licence for name, card in cards.items()},
+            "chosen": {kind: list(names) for kind, names in adapted.chosen.items()},
+            "rankings": {
+                kind: [[r.name, round(r.score, 4), round(r.spread, 4)] for r in ranking]
+                for kind, ranking in adapted.rankings.items()
+            },
+        },
+        history=[],
+    )
+    vectors = {name: card.vector for name, card in cards.items()} | {"target": vector}
+    return Adaptation(Recogniser(adapted.panel, card), adapted, sample, in_plane(vectors))
+
+
+def in_plane(vectors: Mapping[str, Vector]) -> dict[str, tuple[float, float]]:
+    """Points of the plane in which the vectors differ most (principal components)."""
+    matrix = np.stack(list(vectors.values())).astype(np.float64)
+    _, _, axes = np.linalg.svd(matrix - matrix.mean(axis=0), full_matrices=False)
+    points = (matrix - matrix.mean(axis=0)) @ axes[:2].T
+    padded = np.pad(points, ((0, 0), (0, 2 - points.shape[1])))
+    return {name: (float(x), float(y)) for name, (x, y) in zip(vectors, padded, strict=True)}

@@ -1,0 +1,144 @@
+"""SaM: select experts for a new domain twice, merge each selection, integrate (arXiv 2506.22813).
+
+Given a library of experts of one base and some unlabelled sentences of the target:
+
+1. *By similarity.* Experts are ranked by the cosine of their mean sentence embedding with the
+   target's.
+2. *By performance.* Every expert labels n sampled sentences; each is ranked by its F1 against the
+   vote of the others, or against labels where the user has some.
+3. *Merge.* The changes of the first m of each ranking become one (`convener.panel.merging`).
+4. *Integrate.* The two merged readers answer together: the union of their spans, what overlaps in
+   flat text settled by vote, then by probability. If both selections agree, one reader answers.
+
+Nothing is trained. Experts answer the questions of the target's types, whatever types they were
+trained on, so experts with different types vote and merge.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from convener.errors import ConfigError
+from convener.models.adapter import Adapter, apply
+from convener.models.reader import Reader
+from convener.panel.library import ExpertCard
+from convener.panel.merging import MergeConfig, merge
+from convener.panel.panel import Panel
+from convener.panel.selection import Ranked, Vector, by_performance, by_similarity
+from convener.recipes.settings import parsed
+from convener.text.documents import Document
+
+Ask = Callable[[str, Callable[[], list[Document]]], list[Document]]
+
+
+class AdaptConfig(BaseModel):
+    """`experts` is m, `sentences` n; `weights` of a merge are alike or the ranking's scores."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int = Field(default=0, ge=0)
+    select: Literal["both", "similarity", "performance"] = "both"
+    experts: int = Field(default=3, ge=1)
+    sentences: int = Field(default=50, ge=1)
+    resamples: int = Field(default=20, ge=1)
+    weights: Literal["uniform", "scores"] = "uniform"
+    merge: MergeConfig = MergeConfig()
+
+
+def parse_adapt(content: object) -> AdaptConfig:
+    """A configuration from plain data.
+
+    Raises:
+        ConfigError: a setting is unknown or its value does not fit.
+    """
+    return parsed(AdaptConfig, content)
+
+
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """A panel for the target, the rankings behind it, and the experts that each one chose."""
+
+    panel: Panel
+    rankings: dict[str, list[Ranked]]
+    chosen: dict[str, tuple[str, ...]]
+
+
+def adapt(
+    base: Callable[[], Reader],
+    cards: Mapping[str, ExpertCard],
+    adapter: Callable[[str], Adapter],
+    target: Vector,
+    sample: Sequence[Document],
+    config: AdaptConfig,
+    gold: Sequence[Document] | None = None,
+    ask: Ask = lambda name, answer: answer(),
+) -> Adapted:
+    """Steps 1 to 4.
+
+    `base` makes the base reader with the target's questions, `adapter` loads the changes of an
+    expert, `target` is the target's mean embedding and `sample` its sampled sentences, `gold` the
+    same with labels where there are some. `ask(name, answer)` may bring back what an expert
+    answered before instead of asking it.
+
+    Raises:
+        ConfigError: no expert, or only one and no labels to rank it by.
+    """
+    if not cards:
+        raise ConfigError("expected experts to choose from, got an empty library: add one first")
+    rankings: dict[str, list[Ranked]] = {}
+    if config.select != "performance":
+        vectors = {name: card.vector for name, card in cards.items()}
+        rankings["similarity"] = by_similarity(target, vectors)
+    if config.select != "similarity" and (len(cards) > 1 or gold is not None):
+        answers = {
+            name: ask(name, lambda name=name: answers_of(base(), adapter(name), sample))  # type: ignore[misc]
+            for name in cards
+        }
+        knows = {name: frozenset(card.types) for name, card in cards.items()}
+        rankings["performance"] = by_performance(
+            answers, knows, gold, config.resamples, config.seed
+        )
+    if not rankings:
+        raise ConfigError(
+            "expected at least two experts or a labelled sample to select by performance, "
+            "got one expert: select by similarity"
+        )
+    chosen = {
+        kind: tuple(ranked.name for ranked in ranking[: config.experts])
+        for kind, ranking in rankings.items()
+    }
+    readers = [
+        merged(
+            base(), [ranked for ranked in rankings[kind] if ranked.name in names], adapter, config
+        )
+        for kind, names in chosen.items()
+        if config.weights == "scores" or set(names) not in earlier(chosen, kind)
+    ]
+    return Adapted(Panel(readers, "union" if len(readers) > 1 else "mean"), rankings, chosen)
+
+
+def earlier(chosen: Mapping[str, tuple[str, ...]], kind: str) -> list[set[str]]:
+    """What was chosen by the rankings before this one."""
+    kinds = list(chosen)
+    return [set(chosen[other]) for other in kinds[: kinds.index(kind)]]
+
+
+def merged(
+    reader: Reader,
+    selection: Sequence[Ranked],
+    adapter: Callable[[str], Adapter],
+    config: AdaptConfig,
+) -> Reader:
+    """The base reader with the merged changes of the selected experts."""
+    even = config.weights == "uniform" or not any(ranked.score > 0 for ranked in selection)
+    weights = [1.0 if even else max(ranked.score, 0.0) for ranked in selection]
+    apply(reader, merge([adapter(r.name) for r in selection], weights, config.merge))
+    return reader
+
+
+def answers_of(reader: Reader, changes: Adapter, sample: Sequence[Document]) -> list[Document]:
+    """What one expert answers on the sampled sentences."""
+    apply(reader, changes)
+    return Panel([reader]).annotate(sample)

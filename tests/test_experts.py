@@ -1,0 +1,211 @@
+"""A library of LoRA experts: trained, kept, selected, merged, integrated."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from convener import load
+from convener.errors import ConfigError, ConvenerError, DataError, ModelError
+from convener.evaluation.scores import score
+from convener.experts import adapt_library, train_expert
+from convener.inference.shelf import Library
+from convener.models.adapter import apply
+from convener.models.lora import LoraSettings
+from convener.panel.merging import merge
+from convener.panel.panel import log_beliefs
+from convener.recipes.adapt import AdaptConfig, parse_adapt
+from convener.recipes.run import RunConfig, parse_config
+from convener.text.documents import Document
+
+QUESTIONS = {"DRUG": "gave ?", "LOC": "In ?"}
+
+
+@pytest.fixture(scope="module")
+def config(tiny_encoder: Path) -> Callable[..., RunConfig]:
+    """Plain training of a tiny reader in seconds."""
+
+    def make(**questions: str) -> RunConfig:
+        return parse_config(
+            {
+                "model": "reader",
+                "abstain": "never",
+                "reader": {
+                    "encoder": str(tiny_encoder),
+                    "questions": questions or QUESTIONS,
+                    "train_embeddings": True,
+                    "dropout": 0.0,
+                },
+                "optimiser": {"learning_rate": 1e-2, "head_learning_rate": 1e-2},
+                "bond": {
+                    "experts": 1,
+                    "self_training": False,
+                    "round_steps": 30,
+                    "warmup_rounds": 4,
+                    "expert_rounds": 1,
+                },
+            }
+        )
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def library(
+    tmp_path_factory: pytest.TempPathFactory,
+    labelled: list[Document],
+    config: Callable[..., RunConfig],
+) -> Path:
+    """Three experts: one of drugs and places, one of places alone, one of half the sentences."""
+    folder = tmp_path_factory.mktemp("experts") / "library"
+    lora = LoraSettings(rank=8, alpha=16, dropout=0.0)
+    places = [Document(d.text, tuple(e for e in d.entities if e.label == "LOC")) for d in labelled]
+    train_expert(labelled, "clinic", folder, config=config(), lora=lora, licence="CC0")
+    train_expert(places, "places", folder, config=config(LOC="In ?"), lora=lora)
+    train_expert(labelled[::2], "half", folder, config=config(), lora=lora)
+    return folder
+
+
+def test_an_expert_alone_is_what_was_trained(library: Path, labelled: list[Document]) -> None:
+    made = adapt_library(
+        library, labelled, QUESTIONS, config=AdaptConfig(select="similarity", experts=1)
+    )
+    assert made.adapted.chosen == {"similarity": ("clinic",)}
+    assert score(labelled, list(made.model.annotate(labelled))).exact.f1 > 0.9
+
+
+def test_merged_experts_know_the_domain_and_are_saved_like_any_model(
+    library: Path, labelled: list[Document], tmp_path: Path
+) -> None:
+    config = parse_adapt({"experts": 2, "merge": {"method": "linear"}})
+    made = adapt_library(library, labelled, QUESTIONS, config=config)
+    found = list(made.model.annotate(labelled))
+    assert score(labelled, found).exact.f1 > 0.3
+    made.model.save_pretrained(tmp_path / "model")
+    again = load(tmp_path / "model")
+    assert list(again.annotate(labelled)) == found
+    assert again.panel.rule == made.model.panel.rule
+
+
+def test_the_same_seed_gives_the_same_choice_and_model(
+    library: Path, labelled: list[Document]
+) -> None:
+    first, second = (adapt_library(library, labelled, QUESTIONS) for _ in range(2))
+    assert first.adapted.rankings == second.adapted.rankings
+    assert list(first.model.annotate(labelled)) == list(second.model.annotate(labelled))
+
+
+def test_answers_are_remembered_and_an_added_expert_costs_its_own(
+    library: Path, labelled: list[Document], config: Callable[..., RunConfig]
+) -> None:
+    adapt_library(library, labelled, QUESTIONS)
+    kept = {path: path.stat().st_mtime_ns for path in (library / ".answers").iterdir()}
+    train_expert(labelled[:9], "late", library, config=config(), lora=LoraSettings(rank=4))
+    adapt_library(library, labelled, QUESTIONS)
+    now = {path: path.stat().st_mtime_ns for path in (library / ".answers").iterdir()}
+    assert kept.items() <= now.items()
+    assert len(now) == len(kept) + 1
+    Library.open(library).remove("late")
+
+
+def test_the_base_is_whole_and_the_same_for_every_expert(library: Path) -> None:
+    shelf = Library.open(library)
+    assert shelf.names == ["clinic", "half", "places"]
+    assert shelf.check() == {}
+    assert len({card.base for card in shelf.cards().values()}) == 1
+    first, second = (shelf.reader(QUESTIONS, 3, False) for _ in range(2))
+    for a, b in zip(first.parameters(), second.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+def test_a_low_rank_expert_is_a_fraction_of_its_base(library: Path) -> None:
+    shelf = Library.open(library)
+    changed = shelf.adapter("places")
+    assert any(name.endswith("query") for name in changed)
+    assert any(name.startswith("heads.") for name in changed)
+
+
+def test_an_expert_of_another_base_is_refused(
+    library: Path, labelled: list[Document], config: Callable[..., RunConfig], tmp_path: Path
+) -> None:
+    other = config().model_copy(update={"seed": 7})
+    train_expert(labelled, "alien", tmp_path / "other", config=other, lora=LoraSettings(rank=4))
+    with pytest.raises(ModelError, match="another base"):
+        Library.open(library).add(tmp_path / "other" / "alien")
+    with pytest.raises(ModelError, match="no library"):
+        Library.open(tmp_path / "nowhere")
+
+
+def test_a_damaged_expert_is_named(library: Path, labelled: list[Document], tmp_path: Path) -> None:
+    copy = tmp_path / "library"
+    shutil.copytree(library, copy)
+    adapter = copy / "half" / "adapter.safetensors"
+    adapter.write_bytes(adapter.read_bytes()[:100])
+    assert "half" in Library.open(copy).check()
+    with pytest.raises(ModelError, match="half"):
+        adapt_library(copy, labelled, QUESTIONS)
+    card = copy / "places" / "card.json"
+    card.write_text("{}", encoding="utf-8")
+    with pytest.raises(ModelError, match="places"):
+        Library.open(copy).cards()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_few_sentences(count: int, library: Path, labelled: list[Document]) -> None:
+    if count == 0:
+        with pytest.raises(DataError, match="expected sentences"):
+            adapt_library(library, [], QUESTIONS)
+    else:
+        made = adapt_library(library, labelled[:count], QUESTIONS)
+        assert len(made.sample) == count
+
+
+def test_what_cannot_be_chosen_from_is_refused(
+    library: Path, labelled: list[Document], config: Callable[..., RunConfig], tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty"
+    Library.create(empty, config().reader, 0)
+    for wrong in ([], {"A": ""}, {"A": "x ?", "B": "x ?"}):
+        with pytest.raises(ConvenerError) as error:
+            adapt_library(library, labelled, wrong)
+        assert "\n" not in str(error.value)
+    with pytest.raises(ConfigError, match="empty library"):
+        adapt_library(empty, labelled, QUESTIONS)
+
+
+def test_one_expert_serves_by_similarity_alone(
+    labelled: list[Document], config: Callable[..., RunConfig], tmp_path: Path
+) -> None:
+    folder = tmp_path / "single"
+    train_expert(labelled[:6], "only", folder, config=config(), lora=LoraSettings(rank=4))
+    made = adapt_library(folder, labelled, QUESTIONS)
+    assert list(made.adapted.rankings) == ["similarity"]
+    gold = adapt_library(folder, labelled, QUESTIONS, gold=labelled[:5])
+    assert list(gold.adapted.rankings) == ["similarity", "performance"]
+
+
+def test_the_card_of_an_expert_says_what_it_is(library: Path) -> None:
+    card = Library.open(library).card("clinic")
+    assert card.types == QUESTIONS
+    assert card.licence == "CC0"
+    assert card.sentences == card.documents == 30
+    assert 0 < card.spread < 1
+    assert json.loads(card.model_dump_json())["run"]["model"] == "reader"
+
+
+def test_merging_two_copies_is_the_identity(library: Path, labelled: list[Document]) -> None:
+    shelf = Library.open(library)
+    one, two = (shelf.reader(QUESTIONS, 2, False) for _ in range(2))
+    change = shelf.adapter("clinic")
+    apply(one, change)
+    apply(two, merge([change, change], [1.0, 3.0], parse_adapt({"merge": {"method": "cat"}}).merge))
+    examples = one.examples(labelled)
+    for a, b in zip(
+        log_beliefs(one, examples, len(labelled)),
+        log_beliefs(two, examples, len(labelled)),
+        strict=True,
+    ):
+        torch.testing.assert_close(torch.tensor(a), torch.tensor(b), rtol=1e-4, atol=1e-4)

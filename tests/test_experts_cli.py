@@ -1,0 +1,102 @@
+"""A library on the command line: experts trained into it, looked after, adapted to new text."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from convener.text.documents import Document
+from convener.text.formats import write
+from tests.test_bad_input import refusal
+from tests.test_cli import convener
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Files of a user: gold labels, unlabelled text, types, and a library of two experts."""
+
+    gold: Path
+    text: Path
+    types: Path
+    library: Path
+    tiny: Sequence[str | Path]
+
+
+@pytest.fixture(scope="module")
+def shelf(
+    tmp_path_factory: pytest.TempPathFactory, labelled: list[Document], tiny_encoder: Path
+) -> Shelf:
+    """A library made by the command line."""
+    folder = tmp_path_factory.mktemp("shelf")
+    write(folder / "gold.jsonl", labelled)
+    lines = "\n".join(document.text for document in labelled)
+    (folder / "songs.txt").write_text(lines, encoding="utf-8")
+    questions = {"DRUG": "gave ?", "LOC": "In ?"}
+    (folder / "types.json").write_text(json.dumps(questions), encoding="utf-8")
+    tiny = [
+        "--gold",
+        "--model=reader",
+        f"--encoder={tiny_encoder}",
+        f"--questions={folder / 'types.json'}",
+        "--set=bond.round_steps=6",
+        "--set=bond.warmup_rounds=2",
+        "--set=optimiser.learning_rate=1e-2",
+    ]
+    names = ("gold.jsonl", "songs.txt", "types.json", "experts")
+    made = Shelf(*(folder / name for name in names), tiny)
+    for name in ("news", "films"):
+        convener("train", made.gold, "--expert", name, "--library", made.library, *tiny)
+    return made
+
+
+def test_experts_are_listed_shown_and_checked(shelf: Shelf) -> None:
+    listed = convener("experts", "list", shelf.library).stdout
+    assert "news" in listed
+    assert "films" in listed
+    shown = json.loads(convener("experts", "show", shelf.library, "news").stdout)
+    assert shown["types"]["LOC"] == "In ?"
+    assert "2 experts, all whole" in convener("experts", "check", shelf.library).stdout
+
+
+def test_adapting_saves_a_model_like_any_other(shelf: Shelf, tmp_path: Path) -> None:
+    model, page = tmp_path / "model", tmp_path / "page.html"
+    arguments = ["--types", shelf.types, "-o", model, "--report", page, "--experts", "2"]
+    done = convener("adapt", shelf.library, shelf.text, *arguments)
+    assert "by similarity" in done.stdout
+    assert "by performance" in done.stdout
+    assert "both selections agree" in done.stderr
+    answer = json.loads(convener("predict", model, "--text", "We gave codeine .").stdout)
+    assert {e["label"] for e in answer["entities"]} <= {"DRUG", "LOC"}
+    assert "experts merged, by similarity" in (model / "README.md").read_text(encoding="utf-8")
+    assert "panel of readers" in convener("info", model).stdout
+    content = page.read_text(encoding="utf-8")
+    assert "<svg" in content
+    assert "news" in content
+    assert "http" not in content
+
+
+def test_experts_come_and_go(shelf: Shelf, tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    shutil.copytree(shelf.library, library)
+    assert "removed news" in convener("experts", "remove", library, "news").stdout
+    assert "news" not in convener("experts", "list", library).stdout
+    source = shelf.library / "news"
+    assert "added news" in convener("experts", "add", library, source).stdout
+    assert "already" in refusal("experts", "add", library, source)
+    assert "no expert 'late'" in refusal("experts", "remove", library, "late")
+
+
+def test_bad_input_gets_one_line(shelf: Shelf, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    (tmp_path / "empty.txt").write_text("\n", encoding="utf-8")
+    types = ["--types", shelf.types, "-o", model]
+    assert "no library" in refusal("adapt", tmp_path / "none", shelf.text, *types)
+    assert "expected sentences" in refusal("adapt", shelf.library, tmp_path / "empty.txt", *types)
+    none = ["--types", tmp_path / "empty.txt", "-o", model]
+    assert "a type a line" in refusal("adapt", shelf.library, shelf.text, *none)
+    assert "merge.method" in refusal("adapt", shelf.library, shelf.text, *types, "--merge", "blend")
+    assert "-o MODEL, or --expert" in refusal("train", shelf.gold, "--expert", "x", *shelf.tiny)
+    assert not model.exists()
