@@ -227,6 +227,7 @@ def test_factors_that_do_not_fit_are_refused(down: tuple[int, ...], up: tuple[in
 def test_an_adapter_is_the_same_after_a_safetensors_file(tmp_path: Path) -> None:
     adapter = {
         **extract(with_lora()),
+        "transposed": LowRank(down=torch.randn(3, 2).T, up=torch.randn(2, 4).T),
         "classifier.bias": torch.randn(3),
         "classifier.weight": torch.randn(4, 3).T,
         "named.down": torch.randn(2),
@@ -240,7 +241,9 @@ def test_an_adapter_is_the_same_after_a_safetensors_file(tmp_path: Path) -> None
         assert torch.equal(dense(again[name]), dense(change))
 
 
-@pytest.mark.parametrize("key", ["query.down", "query.up", "query.weight", "delta", "query", ".up"])
+@pytest.mark.parametrize(
+    "key", ["query.down", "query.up", "query.weight", "delta", "query", ".delta"]
+)
 def test_tensors_that_are_no_adapter_are_refused(key: str) -> None:
     with pytest.raises(ModelError, match=rf"expected tensors NAME\.down.*got '{key}'") as raised:
         unflat({"other.delta": torch.zeros(1), key: torch.zeros(2, 2)})

@@ -112,7 +112,7 @@ def _other_than_lora(name: str, got: str) -> ModelError:
 
 
 def apply(model: nn.Module, adapter: Adapter) -> None:
-    """Add changes to a model in place, one at a time: sums in float32, then the parameter's type.
+    """Add changes to a model in place, one at a time, each sum rounded once from float32.
 
     Raises:
         ModelError: a name or a shape that the model lacks; then nothing was changed.
@@ -121,8 +121,7 @@ def apply(model: nn.Module, adapter: Adapter) -> None:
     targets = {name: _target(parameters, name, change) for name, change in adapter.items()}
     with torch.no_grad():
         for name, parameter in targets.items():
-            wide = parameter.to(torch.promote_types(parameter.dtype, torch.float32))
-            parameter.copy_(wide + dense(adapter[name]).to(parameter.device))
+            parameter.copy_(parameter + dense(adapter[name]).to(parameter.device))
 
 
 def _target(parameters: Mapping[str, nn.Parameter], name: str, change: Change) -> nn.Parameter:

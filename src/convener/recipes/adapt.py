@@ -109,20 +109,14 @@ def adapt(
         kind: tuple(ranked.name for ranked in ranking[: config.experts])
         for kind, ranking in rankings.items()
     }
+    distinct: dict[frozenset[str], str] = {}
+    for kind, names in chosen.items():
+        distinct.setdefault(frozenset(names), kind)
     readers = [
-        merged(
-            base(), [ranked for ranked in rankings[kind] if ranked.name in names], adapter, config
-        )
-        for kind, names in chosen.items()
-        if config.weights == "scores" or set(names) not in earlier(chosen, kind)
+        merged(base(), rankings[kind][: config.experts], adapter, config)
+        for kind in distinct.values()
     ]
     return Adapted(Panel(readers, "union" if len(readers) > 1 else "mean"), rankings, chosen)
-
-
-def earlier(chosen: Mapping[str, tuple[str, ...]], kind: str) -> list[set[str]]:
-    """What was chosen by the rankings before this one."""
-    kinds = list(chosen)
-    return [set(chosen[other]) for other in kinds[: kinds.index(kind)]]
 
 
 def merged(
@@ -131,10 +125,16 @@ def merged(
     adapter: Callable[[str], Adapter],
     config: AdaptConfig,
 ) -> Reader:
-    """The base reader with the merged changes of the selected experts."""
-    even = config.weights == "uniform" or not any(ranked.score > 0 for ranked in selection)
-    weights = [1.0 if even else max(ranked.score, 0.0) for ranked in selection]
-    apply(reader, merge([adapter(r.name) for r in selection], weights, config.merge))
+    """The base reader with the merged changes of the selected experts; one is taken whole."""
+    changes = [adapter(ranked.name) for ranked in selection]
+    if len(changes) == 1:
+        apply(reader, changes[0])
+        return reader
+    scores = [max(ranked.score, 0.0) for ranked in selection]
+    mean = sum(scores) / len(scores)
+    even = config.weights == "uniform" or not mean
+    weights = [1.0 if even else score / mean for score in scores]
+    apply(reader, merge(changes, weights, config.merge))
     return reader
 
 
