@@ -1,0 +1,102 @@
+"""What a generator is made of and how it learns, and the file that says so beside its weights."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from peft import LoraConfig
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from convener.errors import ModelError
+from convener.models.instructions import LEAST_WINDOW
+
+_CONFIG = "config.json"
+
+
+class GeneratorConfig(BaseModel):
+    """What a generator is made of and how it learns.
+
+    `model` is a hub id or a folder; `window` and `overlap` count tokens of the text alone, `batch`
+    counts windows. `nested` says whether entities may share text; left open it is read off the
+    training documents. The rate rises over a share `warmup` of the `steps`, then falls to zero.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = ""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    rank: int = Field(default=16, ge=1)
+    alpha: int = Field(default=32, ge=1)
+    dropout: float = Field(default=0.05, ge=0, lt=1)
+    target_modules: Literal["all-linear"] | tuple[str, ...] = "all-linear"
+    window: int = Field(default=384, ge=LEAST_WINDOW)
+    overlap: int = Field(default=64, ge=0)
+    max_new_tokens: int = Field(default=256, ge=1)
+    nested: bool | None = None
+    learning_rate: float = Field(default=2e-4, gt=0)
+    warmup: float = Field(default=0.1, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0)
+    clip: float = Field(default=1.0, gt=0)
+    steps: int = Field(default=500, ge=1)
+    batch: int = Field(default=8, ge=1)
+    seed: int = 0
+
+    def lora(self) -> LoraConfig:
+        """The low-rank factors as PEFT has them described."""
+        targets = self.target_modules
+        return LoraConfig(
+            base_model_name_or_path=self.model,
+            task_type="CAUSAL_LM",
+            r=self.rank,
+            lora_alpha=self.alpha,
+            lora_dropout=self.dropout,
+            target_modules=targets if isinstance(targets, str) else list(targets),
+        )
+
+
+class Saved(BaseModel):
+    """What `config.json` of a saved generator holds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: Literal[1] = 1
+    kind: Literal["generator"] = "generator"
+    labels: tuple[str, ...]
+    config: GeneratorConfig
+
+    def write(self, folder: Path) -> None:
+        """Write it into a folder."""
+        (folder / _CONFIG).write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """What a folder says of the generator in it.
+
+        Raises:
+            ModelError: there is none, or it is of another version or damaged.
+        """
+        path = folder / _CONFIG
+        try:
+            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        except UnicodeDecodeError:
+            reason = "it is not UTF-8"
+        except OSError as error:
+            reason = f"{error.strerror}"
+        raise ModelError(
+            f"expected a generator's description in {path}, got none ({reason}): "
+            "give a folder that a generator was saved to by this version of convener"
+        )
+
+
+def check_target(folder: Path) -> None:
+    """Raise ModelError if a generator may not be written there."""
+    if folder.is_dir() and any(folder.iterdir()):
+        try:
+            Saved.read(folder)
+        except ModelError:
+            raise ModelError(
+                f"expected an empty folder or a saved generator at {folder}, got other things: "
+                "choose another name"
+            ) from None
