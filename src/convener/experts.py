@@ -41,14 +41,14 @@ def train_expert(
     """Train a LoRA expert of a library's base on labelled documents, and put it in the library.
 
     A library that is not there yet is made, with a base drawn from the seed. Left open, `config`
-    is plain training on labels that a person made.
+    is plain training on labels that a person made; one for distant labels trains by BOND.
 
     Raises:
         ConfigError: settings that do not fit the data.
         DataError: no labels.
         ModelError: the name is taken, or the library is damaged.
     """
-    config = override(config or SUPERVISED, {"model": "reader"})
+    config = override(config or SUPERVISED, {"model": "reader", "bond.experts": 1})
     training = list(as_documents(documents))
     gold = list(as_documents(dev)) if dev is not None else None
     folder = Path(library)

@@ -2,8 +2,9 @@
 
 import json
 import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +13,10 @@ from convener.cli.console import err, out, rounds
 from convener.cli.label import summary_lines
 from convener.dictionary import Labeller, Summary
 from convener.errors import ConfigError
+from convener.text.documents import Document
+
+if TYPE_CHECKING:
+    from convener.recipes.run import RunConfig
 
 
 def train(
@@ -66,61 +71,105 @@ def train(
 
     Example: `convener train notes.txt --dictionary drugs.csv -o drug-ner`
     """
-    from convener import api
-    from convener import experts as experts_api
-    from convener.inference import storage
-    from convener.models.questions import read_questions
-    from convener.recipes.run import SUPERVISED, RunConfig, override, parse_config
-
     if gold and config is not None:
         raise ConfigError("--gold and --config are two configurations: give one of them")
     if (expert is None) != (library is None) or (expert is None) == (output is None):
         raise ConfigError("expected -o MODEL, or --expert NAME with --library FOLDER")
     if output is not None:
         output = output.resolve()
-        storage.check_target(output)
+        _check_target(output)
+    kind = options.Kind.READER if expert is not None else model
+    changes = {
+        "bond.experts": experts,
+        "seed": seed,
+        "model": kind.value if kind is not None else None,
+        "labels": _names(labels) if labels is not None else None,
+    }
+    run = _configuration(gold, config, changes, setting or [], encoder, questions)
+    documents = options.documents(data, on_error)
+    if dictionary is not None:
+        labeller = Labeller(options.gazetteer(dictionary, names_label, case), nested=nested)
+        documents = _summarised(labeller.label(documents))
+    training = list(documents)
+    chosen_by = list(options.documents(dev, on_error)) if dev else None
+    if expert is not None and library is not None:
+        _train_expert(training, expert, library, chosen_by, run, licence, data)
+    if output is not None:
+        _train_model(training, output, chosen_by, run, resume)
+
+
+def _check_target(output: Path) -> None:
+    from convener.inference import storage
+
+    storage.check_target(output)
+
+
+def _configuration(
+    gold: bool,
+    config: Path | None,
+    changes: Mapping[str, object],
+    settings: Sequence[str],
+    encoder: str | None,
+    questions: Path | None,
+) -> "RunConfig":
+    from convener.models.questions import read_questions
+    from convener.recipes.run import SUPERVISED, RunConfig, override, parse_config
+
     base = SUPERVISED if gold else RunConfig()
     if config is not None:
         base = parse_config(_json_file(config))
-    changes: dict[str, object] = {
-        "bond.experts": experts,
-        "seed": seed,
-        "model": model.value if model is not None else None,
-        "labels": _names(labels) if labels is not None else None,
-    }
-    changes = {name: value for name, value in changes.items() if value is not None}
-    run = override(base, changes | dict(map(_setting, setting or [])))
+    given = {name: value for name, value in changes.items() if value is not None}
+    run = override(base, given | dict(map(_setting, settings)))
     if encoder is not None:
         run = override(run, {f"{run.model}.encoder": encoder})
     if questions is not None:
         if run.model != "reader":
             raise ConfigError("--questions are for readers: add --model reader")
         run = override(run, {"reader.questions": read_questions(questions)})
-    documents = options.documents(data, on_error)
+    return run
+
+
+def _summarised(documents: Iterable[Document]) -> Iterator[Document]:
     summary = Summary()
-    if dictionary is not None:
-        labeller = Labeller(options.gazetteer(dictionary, names_label, case), nested=nested)
-        documents = summary.watch(labeller.label(documents))
-    training = list(documents)
-    if dictionary is not None:
-        for line in summary_lines(summary):
-            err.print(line, markup=False)
-    gold_dev = list(options.documents(dev, on_error)) if dev else None
-    if expert is not None and library is not None:
-        with rounds() as listener:
-            experts_api.train_expert(
-                training,
-                expert,
-                library,
-                dev=gold_dev,
-                config=run,
-                licence=licence,
-                source=data,
-                listener=listener,
-            )
-        out.print(f"put {expert} in {library}", markup=False)
-        return
-    assert output is not None
+    yield from summary.watch(documents)
+    for line in summary_lines(summary):
+        err.print(line, markup=False)
+
+
+def _train_expert(
+    training: list[Document],
+    name: str,
+    library: Path,
+    dev: list[Document] | None,
+    run: "RunConfig",
+    licence: str,
+    source: str,
+) -> None:
+    from convener import experts
+
+    with rounds() as listener:
+        experts.train_expert(
+            training,
+            name,
+            library,
+            dev=dev,
+            config=run,
+            licence=licence,
+            source=source,
+            listener=listener,
+        )
+    out.print(f"put {name} in {library}", markup=False)
+
+
+def _train_model(
+    training: list[Document],
+    output: Path,
+    dev: list[Document] | None,
+    run: "RunConfig",
+    resume: bool,
+) -> None:
+    from convener import api
+
     output.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = output.with_name(f"{output.name}.checkpoint")
     if resume and not checkpoint.is_dir():
@@ -128,9 +177,9 @@ def train(
         resume = False
     try:
         with rounds() as listener:
-            trained = api.train(
+            model = api.train(
                 training,
-                dev=gold_dev,
+                dev=dev,
                 config=run,
                 listener=listener,
                 checkpoint=checkpoint,
@@ -141,7 +190,7 @@ def train(
         kept = done if checkpoint.is_dir() else "nothing was done yet"
         err.print(f"convener: stopped: {kept}", markup=False)
         raise
-    trained.save_pretrained(output)
+    model.save_pretrained(output)
     shutil.rmtree(checkpoint, ignore_errors=True)
     out.print(f"saved {output}", markup=False)
 
