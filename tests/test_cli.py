@@ -142,7 +142,7 @@ def stopped_at(line: str, sign: signal.Signals, arguments: Sequence[str | Path])
         stderr=subprocess.PIPE,
         text=True,
         env=ENVIRONMENT,
-        preexec_fn=lambda: signal.signal(sign, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as running:
         assert running.stderr is not None
         next(shown for shown in running.stderr if shown.startswith(line))

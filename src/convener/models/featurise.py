@@ -4,7 +4,7 @@ Every kind of expert reads text in this way; what it then makes of the words is 
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,7 +89,8 @@ class WordIndex:
         return bisect_right(self._ends, start), bisect_left(self._starts, end)
 
 
-def entity_of_words(document: Document, first: int, stop: int, label: str, score: float) -> Entity:
-    """The entity that covers words `[first, stop)`."""
-    offsets = document.words()
+def entity_of_words(
+    offsets: Sequence[Offsets], first: int, stop: int, label: str, score: float
+) -> Entity:
+    """The entity that covers words `[first, stop)` of those at the offsets."""
     return Entity(offsets[first][0], offsets[stop - 1][1], label, score=round(score, 4))

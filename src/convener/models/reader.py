@@ -286,8 +286,9 @@ class Reader(Expert):
         spans = positive(grid)
         if not self.config.nested:
             spans = best_apart(spans)
+        offsets = document.words()
         return tuple(
-            entity_of_words(document, s.first, s.stop, self.labels[s.type], s.score) for s in spans
+            entity_of_words(offsets, s.first, s.stop, self.labels[s.type], s.score) for s in spans
         )
 
 

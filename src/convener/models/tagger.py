@@ -142,8 +142,9 @@ class Tagger(Expert):
         path = best_path(probabilities)
         spans = spans_from_tags([self.tags[tag] for tag in path])
         chosen = probabilities[np.arange(len(path)), path]
+        offsets = document.words()
         return tuple(
-            entity_of_words(document, start, end, label, float(chosen[start:end].mean()))
+            entity_of_words(offsets, start, end, label, float(chosen[start:end].mean()))
             for start, end, label in spans
         )
 
