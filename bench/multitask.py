@@ -132,7 +132,7 @@ def run(
         "recall": round(100 * scores.exact.recall, 2),
         "f1": round(100 * scores.exact.f1, 2),
         "dev_f1": model.card.dev_f1,
-        "types": {label: round(100 * s.f1, 2) for label, s in scores.types.items()},
+        "type_f1": {label: round(100 * s.f1, 2) for label, s in scores.types.items()},
         "gold": {label: s.gold for label, s in scores.types.items()},
         "train_sentences": len(training),
         "test_sentences": len(test),

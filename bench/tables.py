@@ -155,7 +155,7 @@ def multitask_types() -> str:
         total = sum(both[0]["gold"].values())
         for label, count in both[0]["gold"].items():
             rare = ", rare" if count < 0.05 * total else ""
-            cells = [f"{row['types'][label]:.1f}" for row in both]
+            cells = [f"{row['type_f1'][label]:.1f}" for row in both]
             lines.append(f"| {data} | {label} ({count}{rare}) | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -164,7 +164,7 @@ def type_questions() -> str:
     """What one type's presence does to the others, and what an unseen type gives."""
     lines = ["| set | type | others, F1 with it | without it | unseen, F1 |", "|---" * 5 + "|"]
     rows = [row for row in load("multitask") if row["task"] == "quality"]
-    unseen = {r["set"]: r["types"] for r in rows if r["method"] == "unseen"}
+    unseen = {r["set"]: r["type_f1"] for r in rows if r["method"] == "unseen"}
     for row in rows:
         for label, (with_it, without_it) in row.get("others", {}).items():
             asked = unseen.get(row["set"], {}).get(label)
