@@ -126,6 +126,7 @@ def run(task: str, method: str, mode: str, types: int, device: str, size: int) -
         | {
             "seconds_per_1000_words": round(1000 * statistics.median(seconds[1:]) / words, 4),
             "peak_mb": round(peak(device) - before, 1),
+            "words": size,
             "encoder": "minilm",
         }
         | jobs.provenance()
