@@ -206,10 +206,13 @@ def multitask_cost() -> str:
         "| | types | dense, s | exact, s | shared, s | dense, MB | exact, MB | shared, MB |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for mode, types in dict.fromkeys((row["mode"], row["types"]) for row in rows):
+    for mode, types in sorted({(row["mode"], row["types"]) for row in rows}):
         chosen = {r["method"]: r for r in rows if (r["mode"], r["types"]) == (mode, types)}
+        longest = max(row["words"] for row in chosen.values())
         cells = [
-            f"{chosen[method][column]:,.{digits}f}" if method in chosen else "–"
+            f"{chosen[method][column]:,.{digits}f}"
+            if method in chosen and (column != "peak_mb" or chosen[method]["words"] == longest)
+            else "–"
             for column, digits in (("seconds_per_1000_words", 2), ("peak_mb", 0))
             for method in ("dense", "exact", "shared")
         ]
