@@ -7,15 +7,15 @@ PEFT nor its settings: a change is `up @ down` and nothing else.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
-from peft.tuners.lora import LoraLayer
-from peft.tuners.tuners_utils import BaseTunerLayer
-from peft.utils.other import AuxiliaryTrainingWrapper
 from torch import Tensor, nn
 
 from convener.errors import ModelError
+
+if TYPE_CHECKING:
+    from peft.tuners.lora import LoraLayer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +68,10 @@ def extract(model: nn.Module) -> dict[str, LowRank]:
         ModelError: no LoRA, several active adapters on one layer, or something of PEFT other than
             plain LoRA of linear layers, such as DoRA.
     """
+    from peft.tuners.lora import LoraLayer
+    from peft.tuners.tuners_utils import BaseTunerLayer
+    from peft.utils.other import AuxiliaryTrainingWrapper
+
     found: dict[str, LowRank] = {}
     for path, module in model.named_modules():
         name = path.replace("base_model.model.", "")
@@ -89,7 +93,7 @@ def extract(model: nn.Module) -> dict[str, LowRank]:
     return found
 
 
-def _factors(name: str, layer: LoraLayer, adapter: str) -> LowRank:
+def _factors(name: str, layer: "LoraLayer", adapter: str) -> LowRank:
     base = layer.get_base_layer()
     if layer.lora_variant.get(adapter) is not None:
         raise _other_than_lora(name, type(layer.lora_variant[adapter]).__name__)

@@ -6,7 +6,6 @@ trained reader differs from its base, which is all that is kept of an expert.
 """
 
 import torch
-from peft import LoraConfig, inject_adapter_in_model
 from pydantic import BaseModel, ConfigDict, Field
 
 from convener.models.adapter import Change, extract
@@ -28,6 +27,8 @@ class LoraSettings(BaseModel):
 
 def inject(reader: Reader, settings: LoraSettings, seed: int) -> None:
     """Freeze the reader's encoder and let it learn by low-rank factors drawn from the seed."""
+    from peft import LoraConfig, inject_adapter_in_model
+
     config = LoraConfig(
         r=settings.rank,
         lora_alpha=settings.alpha,  # type: ignore[arg-type]
