@@ -1,6 +1,6 @@
 """SaM: experts of six domains, five target domains without labels.
 
-    CONVENER_DATA=... python bench/adapt.py --library /tmp/experts --seed 0
+    CONVENER_DATA=... python bench/adapt.py --library experts --seed 0
 
 First each source becomes an expert of one library, and all together the expert `unified` of another
 with the same base, a process each. Then, a process for each target and seed: only unlabelled dev
