@@ -127,7 +127,8 @@ def quality(target: str, seed: int, library: str, part: int | None) -> list[jobs
     from convener.models.questions import questions_for
     from convener.panel.panel import Panel
     from convener.panel.selection import Ranked
-    from convener.recipes.adapt import AdaptConfig, merged, parse_adapt
+    from convener.recipes.adapt import AdaptConfig, merged
+    from convener.recipes.settings import parsed
     from convener.text.documents import labels_of
 
     folder = f"domains/crossner-{target}"
@@ -156,7 +157,7 @@ def quality(target: str, seed: int, library: str, part: int | None) -> list[jobs
 
     def sam(method: str, **changes: object) -> None:
         began = time.monotonic()
-        config: AdaptConfig = parse_adapt({"seed": seed, **changes})
+        config: AdaptConfig = parsed(AdaptConfig, {"seed": seed, **changes})
         made = adapt_library(shelf.folder, unlabelled, questions, config=config)
         chosen = {kind: list(names) for kind, names in made.adapted.chosen.items()}
         settings = {"merge": config.merge.method, "m": config.experts, "n": config.sentences}

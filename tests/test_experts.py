@@ -15,10 +15,11 @@ from convener.experts import adapt_library, train_expert
 from convener.inference.shelf import Library
 from convener.models.adapter import apply
 from convener.models.lora import LoraSettings
-from convener.panel.merging import merge
+from convener.panel.merging import MergeConfig, merge
 from convener.panel.panel import log_beliefs
-from convener.recipes.adapt import AdaptConfig, parse_adapt
+from convener.recipes.adapt import AdaptConfig
 from convener.recipes.run import RunConfig, parse_config
+from convener.recipes.settings import parsed
 from convener.text.documents import Document
 
 QUESTIONS = {"DRUG": "gave ?", "LOC": "In ?"}
@@ -80,7 +81,7 @@ def test_an_expert_alone_is_what_was_trained(library: Path, labelled: list[Docum
 def test_merged_experts_know_the_domain_and_are_saved_like_any_model(
     library: Path, labelled: list[Document], tmp_path: Path
 ) -> None:
-    config = parse_adapt({"experts": 2, "merge": {"method": "linear"}})
+    config = parsed(AdaptConfig, {"experts": 2, "merge": {"method": "linear"}})
     made = adapt_library(library, labelled, QUESTIONS, config=config)
     found = list(made.model.annotate(labelled))
     assert score(labelled, found).exact.f1 > 0.3
@@ -201,7 +202,10 @@ def test_merging_two_copies_is_the_identity(library: Path, labelled: list[Docume
     one, two = (shelf.reader(QUESTIONS, 2, False) for _ in range(2))
     change = shelf.adapter("clinic")
     apply(one, change)
-    apply(two, merge([change, change], [1.0, 3.0], parse_adapt({"merge": {"method": "cat"}}).merge))
+    apply(
+        two,
+        merge([change, change], [1.0, 3.0], MergeConfig(method="cat")),
+    )
     examples = one.examples(labelled)
     for a, b in zip(
         log_beliefs(one, examples, len(labelled)),

@@ -58,13 +58,12 @@ def train(
     gold = list(as_documents(dev)) if dev is not None else None
     folder = Path(checkpoint) if checkpoint is not None else None
     trained = train_panel(training, config, gold, listener, folder, resume)
-    dev_scores = [f1 for r in trained.history if isinstance(f1 := r.get("dev_f1"), float)]
     card = Card(
         encoder=config.expert.encoder,
         documents=len(training),
         groups=len(group_indices(training)),
         data_sha256=trained.data_sha256,
-        dev_f1=max(dev_scores, default=None),
+        dev_f1=trained.dev_f1,
         versions=installed_versions(),
         run=config.model_dump(mode="json"),
         history=trained.history,
@@ -107,9 +106,8 @@ def evaluate(
     Raises:
         DataError: there is no gold entity to find.
     """
-    recogniser = model if isinstance(model, Recogniser) else load(model)
-    gold = list(as_documents(data))
-    return evaluation(gold, list(recogniser.annotate(gold)), recogniser.labels, dictionary)
+    recogniser, gold, found = _answered(model, data)
+    return evaluation(gold, found, recogniser.labels, dictionary)
 
 
 def report(
@@ -120,9 +118,7 @@ def report(
     Raises:
         DataError: there is no gold entity to find.
     """
-    recogniser = model if isinstance(model, Recogniser) else load(model)
-    gold = list(as_documents(data))
-    found = list(recogniser.annotate(gold))
+    recogniser, gold, found = _answered(model, data)
     result = evaluation(gold, found, recogniser.labels, dictionary)
     looks = recogniser.attention_between_types(gold)
     matrix = None
@@ -132,6 +128,15 @@ def report(
     title = f"{len(gold)} documents, {len(recogniser.labels)} types"
     page = render(title, result.scores, result.interval, mistakes(gold, found), matrix)
     return result, page
+
+
+def _answered(
+    model: Recogniser | str | Path, data: Texts
+) -> tuple[Recogniser, list[Document], list[Document]]:
+    """The model, the gold documents, and what it finds in them."""
+    recogniser = model if isinstance(model, Recogniser) else load(model)
+    gold = list(as_documents(data))
+    return recogniser, gold, list(recogniser.annotate(gold))
 
 
 def evaluation(

@@ -71,7 +71,6 @@ def train_expert(
     reader = trained.panel.experts[0].to("cpu")
     assert isinstance(reader, Reader)
     mean, spread, sentences = domain([document.text for document in training], config.seed)
-    scores = [f1 for r in trained.history if isinstance(f1 := r.get("dev_f1"), float)]
     card = ExpertCard(
         name=name,
         base=shelf.config.base,
@@ -82,7 +81,7 @@ def train_expert(
         spread=spread,
         sentences=sentences,
         documents=len(training),
-        dev_f1=max(scores, default=None),
+        dev_f1=trained.dev_f1,
         licence=licence,
         source=source,
         data_sha256=trained.data_sha256,
@@ -139,7 +138,7 @@ def adapt_library(
         f"{json.dumps(questions)} {width} {nested} {fingerprint(sample)}".encode()
     ).hexdigest()
     adapted = adapt(
-        lambda: shelf.reader(questions, width, nested),
+        shelf.reader(questions, width, nested).clone,
         cards,
         shelf.adapter,
         vector,

@@ -39,11 +39,12 @@ def adapt(
     """
     from convener.experts import adapt_library
     from convener.inference import storage
-    from convener.recipes.adapt import parse_adapt
+    from convener.recipes.adapt import AdaptConfig
+    from convener.recipes.settings import parsed
 
     storage.check_target(output)
     settings = {"experts": experts, "sentences": sentences, "seed": seed}
-    config = parse_adapt(settings | {"merge": {"method": merge, "seed": seed}})
+    config = parsed(AdaptConfig, settings | {"merge": {"method": merge, "seed": seed}})
     made = adapt_library(
         library,
         options.documents(target, on_error),

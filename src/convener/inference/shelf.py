@@ -132,7 +132,7 @@ class Library:
 
     def cards(self) -> dict[str, ExpertCard]:
         """All cards by name."""
-        return {name: self.card(name) for name in self.names}
+        return {name: self._checked(self.folder / name) for name in self.names}
 
     def adapter(self, name: str) -> Adapter:
         """How an expert changes the base.

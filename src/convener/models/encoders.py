@@ -216,6 +216,13 @@ class Encoder(nn.Module):
         ).last_hidden_state
         return hidden
 
+    def mean(self, ids: Tensor, mask: Tensor, shapes: Tensor) -> Tensor:
+        """The mean hidden state of each example's sub-words [batch, dim], float32."""
+        hidden = self(ids, mask, shapes).float()
+        weights = mask[:, :, None].float()
+        averaged: Tensor = (hidden * weights).sum(dim=1) / weights.sum(dim=1)
+        return averaged
+
     def _embedded(self, ids: Tensor, shapes: Tensor) -> Tensor:
         embedded: Tensor = self.model.get_input_embeddings()(ids)
         return embedded if self.shapes is None else embedded + self.shapes(shapes)

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from convener.errors import DataError
 from convener.models.encoders import MINILM, Encoder
-from convener.text.documents import Document, Entity, Offsets
+from convener.text.documents import Document, Entity, Offsets, crossing
 from convener.text.tokens import shape
 from convener.text.windows import Window, windows
 
@@ -87,6 +88,21 @@ class WordIndex:
         """The words `[first, stop)` that the characters `[start, end)` touch, maybe none."""
         start, end = span
         return bisect_right(self._ends, start), bisect_left(self._starts, end)
+
+
+def refuse_overlaps(document: Document, advice: str) -> None:
+    """Raise DataError if entities share text without sharing both boundaries."""
+    if pair := crossing(document.entities):
+        left, right = (f"{document.surface(e)!r} ({e.label})" for e in pair)
+        raise DataError(f"entities overlap: {left} and {right}: {advice}")
+
+
+def label_number(labels: Sequence[str], label: str) -> int:
+    """The place of a label among those that a model knows, or DataError."""
+    try:
+        return labels.index(label)
+    except ValueError:
+        raise DataError(f"unknown label {label!r}: the model knows {', '.join(labels)}") from None
 
 
 def entity_of_words(

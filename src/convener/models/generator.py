@@ -34,6 +34,7 @@ from convener.models.language_model import (
     read_adapter,
     write_adapter,
 )
+from convener.models.schedule import schedule
 from convener.models.seeding import seeded
 from convener.text.documents import Document, crossing
 
@@ -120,7 +121,7 @@ class Generator:
         with seeded(config.seed):
             for step, indices in enumerate(islice(batches, config.steps)):
                 for group in optimiser.param_groups:
-                    group["lr"] = config.learning_rate * _factor(step, config)
+                    group["lr"] = config.learning_rate * schedule(step, config.steps, config.warmup)
                 batch = [lessons[index] for index in indices]
                 loss = answer_loss(self.model, batch, self.instructions.pad)
                 loss.backward()  # type: ignore[no-untyped-call]
@@ -241,10 +242,3 @@ def _endless(count: int, batch: int, seed: int) -> Iterator[list[int]]:
     while True:
         order = generator.permutation(count).tolist()
         yield from (order[begin : begin + batch] for begin in range(0, count, batch))
-
-
-def _factor(step: int, config: GeneratorConfig) -> float:
-    rising = max(1, round(config.warmup * config.steps))
-    if step < rising:
-        return (step + 1) / rising
-    return (config.steps - step) / max(1, config.steps - rising)

@@ -22,18 +22,24 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from convener.errors import ConfigError, DataError
+from convener.errors import ConfigError
 from convener.models.asking import Questions
 from convener.models.encoders import Encoder
 from convener.models.expert import Allowed, Batch, Example, Expert, Rows
-from convener.models.featurise import WordIndex, cuts, entity_of_words
+from convener.models.featurise import (
+    WordIndex,
+    cuts,
+    entity_of_words,
+    label_number,
+    refuse_overlaps,
+)
 from convener.models.questions import questions_for
 from convener.models.reader_config import ReaderConfig
 from convener.models.seeding import seeded
 from convener.models.span_heads import Pairs, SpanHeads
 from convener.models.spans import END, SPANS, START, best_apart, positive
 from convener.models.type_attention import TypeAttention
-from convener.text.documents import Document, Entity, by_span, crossing
+from convener.text.documents import Document, Entity, by_span
 
 _BORDERLINE = math.log(0.1 / 0.9)
 _NEVER = -12.0
@@ -182,22 +188,18 @@ class Reader(Expert):
             raise ConfigError("this reader has no attention between types to look at")
         places, real = batch.words()
         types = self._types(len(places), None)
-        present = real[:, :, None] & (types >= 0)[:, None]
         words = self.questions.words(self.encoder, batch, types, places)
-        return self.attention.looks(words, present)
+        return self.attention.looks(words, _present(types, real))
 
     def embed(self, batch: Batch) -> Tensor:
         """Mean hidden state of each context's sub-words, read without a question."""
-        hidden = self.encoder(batch.ids, batch.mask, batch.shapes).float()
-        mask = batch.mask[:, :, None].float()
-        mean: Tensor = (hidden * mask).sum(dim=1) / mask.sum(dim=1)
-        return mean
+        return self.encoder.mean(batch.ids, batch.mask, batch.shapes)
 
     def _words(
         self, batch: Batch, types: Tensor, places: Tensor, real: Tensor
     ) -> tuple[Tensor, Tensor]:
         words = self.questions.words(self.encoder, batch, types, places)
-        present = real[:, :, None] & (types >= 0)[:, None]
+        present = _present(types, real)
         return words if self.attention is None else self.attention(words, present), present
 
     def _taught(self, batch: Batch, owned: Tensor) -> Tensor | None:
@@ -249,11 +251,11 @@ class Reader(Expert):
         Several labels of one span are ambiguous if a source proposed them; those that a person
         gave to a nested reader are all true.
         """
-        if not self.config.nested and (pair := crossing(document.entities)):
-            left, right = (f"{document.surface(e)!r} ({e.label})" for e in pair)
-            raise DataError(
-                f"entities overlap: {left} and {right}: a flat reader learns flat entities only, "
-                "keep one of the two or set reader.nested=true"
+        if not self.config.nested:
+            refuse_overlaps(
+                document,
+                "a flat reader learns flat entities only, "
+                "keep one of the two or set reader.nested=true",
             )
         index = WordIndex(document)
         grid = np.zeros((len(index), SPANS + self.width, len(self.labels), 2), dtype=np.bool_)
@@ -265,20 +267,12 @@ class Reader(Expert):
             proposed = not self.config.nested or any(entity.source for entity in entities)
             ambiguous = proposed and len({entity.label for entity in entities}) > 1
             for entity in entities if first < stop else ():
-                kind = self._type(entity.label)
+                kind = label_number(self.labels, entity.label)
                 cells = [(first, START), (stop - 1, END), (first, SPANS + stop - first - 1)]
                 for word, row in cells[: 3 if stop - first <= self.width else 2]:
                     grid[word, row, kind, 0] &= ambiguous
                     grid[word, row, kind, 1] = True
         return grid.reshape(-1, 2)
-
-    def _type(self, label: str) -> int:
-        try:
-            return self.labels.index(label)
-        except ValueError:
-            raise DataError(
-                f"unknown label {label!r}: the model knows {', '.join(self.labels)}"
-            ) from None
 
     def decode(self, document: Document, probabilities: Rows) -> tuple[Entity, ...]:
         """All spans that are believed, or of a flat reader the best that do not overlap."""
@@ -290,6 +284,11 @@ class Reader(Expert):
         return tuple(
             entity_of_words(offsets, s.first, s.stop, self.labels[s.type], s.score) for s in spans
         )
+
+
+def _present(types: Tensor, real: Tensor) -> Tensor:
+    """Where a word is asked about [batch, words, columns]."""
+    return real[:, :, None] & (types >= 0)[:, None]
 
 
 def _columns(types: Tensor, size: Sequence[int]) -> Tensor:

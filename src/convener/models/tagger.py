@@ -13,13 +13,20 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from convener.errors import ConfigError, DataError
+from convener.errors import ConfigError
 from convener.models.dropout import Dropout
 from convener.models.encoders import Encoder
 from convener.models.expert import Allowed, Batch, Example, Expert, Rows
-from convener.models.featurise import EncoderConfig, WordIndex, cuts, entity_of_words
+from convener.models.featurise import (
+    EncoderConfig,
+    WordIndex,
+    cuts,
+    entity_of_words,
+    label_number,
+    refuse_overlaps,
+)
 from convener.models.seeding import seeded
-from convener.text.documents import Document, Entity, by_span, crossing
+from convener.text.documents import Document, Entity, by_span
 from convener.text.tags import spans_from_tags
 
 
@@ -102,19 +109,11 @@ class Tagger(Expert):
 
     def embed(self, batch: Batch) -> Tensor:
         """Mean hidden state of each example's sub-words."""
-        hidden = self.encoder(batch.ids, batch.mask, batch.shapes).float()
-        mask = batch.mask[:, :, None].float()
-        mean: Tensor = (hidden * mask).sum(dim=1) / mask.sum(dim=1)
-        return mean
+        return self.encoder.mean(batch.ids, batch.mask, batch.shapes)
 
     def allowed(self, document: Document) -> Allowed:
         """Tags that the labels allow; words that an entity touches belong to it whole."""
-        if pair := crossing(document.entities):
-            left, right = (f"{document.surface(e)!r} ({e.label})" for e in pair)
-            raise DataError(
-                f"entities overlap: {left} and {right}: a tagger learns flat entities only, "
-                "keep one of the two"
-            )
+        refuse_overlaps(document, "a tagger learns flat entities only, keep one of the two")
         index = WordIndex(document)
         allowed = np.zeros((len(index), len(self.tags)), dtype=np.bool_)
         allowed[:, 0] = True
@@ -124,18 +123,10 @@ class Tagger(Expert):
             first, stop = index.words(span)
             allowed[first:stop] = False
             for entity in entities if first < stop else ():
-                begin = self._begin(entity.label)
+                begin = 1 + 2 * label_number(self.labels, entity.label)
                 allowed[first, begin] = True
                 allowed[first + 1 : stop, begin + 1] = True
         return allowed
-
-    def _begin(self, label: str) -> int:
-        try:
-            return 1 + 2 * self.labels.index(label)
-        except ValueError:
-            raise DataError(
-                f"unknown label {label!r}: the model knows {', '.join(self.labels)}"
-            ) from None
 
     def decode(self, document: Document, probabilities: Rows) -> tuple[Entity, ...]:
         """The best valid tag sequence; an entity's score is the mean probability of its tags."""

@@ -16,6 +16,7 @@ trained on, so experts with different types vote and merge.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,7 +28,6 @@ from convener.panel.library import ExpertCard
 from convener.panel.merging import MergeConfig, merge
 from convener.panel.panel import Panel
 from convener.panel.selection import Ranked, Vector, by_performance, by_similarity
-from convener.recipes.settings import parsed
 from convener.text.documents import Document
 
 Ask = Callable[[str, Callable[[], list[Document]]], list[Document]]
@@ -45,15 +45,6 @@ class AdaptConfig(BaseModel):
     resamples: int = Field(default=20, ge=1)
     weights: Literal["uniform", "scores"] = "uniform"
     merge: MergeConfig = MergeConfig()
-
-
-def parse_adapt(content: object) -> AdaptConfig:
-    """A configuration from plain data.
-
-    Raises:
-        ConfigError: a setting is unknown or its value does not fit.
-    """
-    return parsed(AdaptConfig, content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +84,7 @@ def adapt(
         rankings["similarity"] = by_similarity(target, vectors)
     if config.select != "similarity" and (len(cards) > 1 or gold is not None):
         answers = {
-            name: ask(name, lambda name=name: answers_of(base(), adapter(name), sample))  # type: ignore[misc]
-            for name in cards
+            name: ask(name, partial(answers_of, base, adapter, name, sample)) for name in cards
         }
         knows = {name: frozenset(card.types) for name, card in cards.items()}
         rankings["performance"] = by_performance(
@@ -138,7 +128,13 @@ def merged(
     return reader
 
 
-def answers_of(reader: Reader, changes: Adapter, sample: Sequence[Document]) -> list[Document]:
+def answers_of(
+    base: Callable[[], Reader],
+    adapter: Callable[[str], Adapter],
+    name: str,
+    sample: Sequence[Document],
+) -> list[Document]:
     """What one expert answers on the sampled sentences."""
-    apply(reader, changes)
+    reader = base()
+    apply(reader, adapter(name))
     return Panel([reader]).annotate(sample)

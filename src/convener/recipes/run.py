@@ -97,6 +97,12 @@ class Trained:
     history: list[dict[str, object]]
     data_sha256: str
 
+    @property
+    def dev_f1(self) -> float | None:
+        """The best F1 on the dev set, in per cent as the history has it; None without one."""
+        scores = (f1 for r in self.history if isinstance(f1 := r.get("dev_f1"), float))
+        return max(scores, default=None)
+
 
 def train_panel(
     documents: Sequence[Document],

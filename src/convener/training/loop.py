@@ -17,6 +17,7 @@ from torch import Tensor
 
 from convener.errors import ConfigError
 from convener.models.expert import Example, Expert
+from convener.models.schedule import schedule
 from convener.models.seeding import seeded
 from convener.training.batching import endless_batches
 
@@ -156,14 +157,6 @@ class Learner:
 def under(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The part of a state whose names begin with `prefix`, without it."""
     return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-
-
-def schedule(step: int, total: int, warmup: float) -> float:
-    """Linear warm-up over a share of all steps, then linear decay to zero."""
-    rising = max(1, round(warmup * total))
-    if step < rising:
-        return (step + 1) / rising
-    return max(0.0, (total - step) / max(1, total - rising))
 
 
 def follow(average: Expert, expert: Expert, rate: float) -> None:
