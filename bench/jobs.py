@@ -21,7 +21,10 @@ Row = dict[str, object]
 def run_all(
     script: str, jobs: Sequence[Row], results: Path, key: Sequence[str], at_once: int
 ) -> None:
-    """Run the jobs that are missing; a job is done if a row equals it in the columns of `key`."""
+    """Run the jobs that are missing; a job is done if a row equals it in the columns of `key`.
+
+    The column `rounds` of a row, figures of every round, goes to a file beside the results.
+    """
     lock = Lock()
 
     def of(row: Row) -> tuple[object, ...]:
@@ -38,7 +41,11 @@ def run_all(
             print(f"{job} failed: {done.stderr[-2000:]}", file=sys.stderr, flush=True)
             return
         fresh = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        rounds = [{"job": of(row), "rounds": row.pop("rounds")} for row in fresh if "rounds" in row]
         with lock:
+            if rounds:
+                with results.with_suffix(".rounds.jsonl").open("a", encoding="utf-8") as log:
+                    log.writelines(f"{json.dumps(line)}\n" for line in rounds)
             kept = [row for row in read(results) if of(row) not in set(map(of, fresh))]
             write(results, sorted(kept + fresh, key=lambda row: list(map(str, of(row)))))
         print(" ".join(map(str, of(job))), *(row.get("f1", "") for row in fresh), flush=True)
