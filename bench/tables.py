@@ -11,6 +11,7 @@ import json
 import re
 import statistics
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -33,35 +34,40 @@ def load(name: str) -> list[dict]:
     return content if isinstance(content, list) else content["rows"]
 
 
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Rows under a head, in Markdown."""
+    lines = ["|" + "".join(f" {cell} |" if cell else " |" for cell in row) for row in (head, *rows)]
+    lines.insert(1, "|---" * len(head) + "|")
+    return "\n".join(lines) + "\n"
+
+
 def demo() -> str:
     """The four methods on the bundled corpus."""
-    lines = ["| | precision | recall | F1 | recall, unseen names |", "|---|---|---|---|---|"]
-    for row in load("demo"):
-        cells = [f"{row[name]:.1f}" for name in ("precision", "recall", "f1", "unseen_recall")]
-        lines.append(f"| {METHODS[row['method']]} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    columns = ("precision", "recall", "f1", "unseen_recall")
+    return table(
+        ["", "precision", "recall", "F1", "recall, unseen names"],
+        ([METHODS[row["method"]], *(f"{row[c]:.1f}" for c in columns)] for row in load("demo")),
+    )
 
 
 def first_look() -> str:
     """F1 by method and set: mean over seeds, half the range behind it, number of seeds."""
     rows = load("first_look")
     sets = list(dict.fromkeys(row["set"] for row in rows))
-    lines = [f"| | {' | '.join(sets)} |", "|---" * (len(sets) + 1) + "|"]
-    for method, name in METHODS.items():
-        cells = [
-            summary([r["f1"] for r in rows if (r["set"], r["method"]) == (s, method)]) for s in sets
-        ]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+
+    def cell(data: str, method: str) -> str:
+        return summary([r["f1"] for r in rows if (r["set"], r["method"]) == (data, method)])
+
+    return table(
+        ["", *sets],
+        ([name, *(cell(data, method) for data in sets)] for method, name in METHODS.items()),
+    )
 
 
 def details() -> str:
     """Everything that was measured, a line for each set and method."""
     rows = load("first_look")
-    lines = [
-        "| set | method | seeds | precision | recall | F1 | recall, unseen | seconds | peak MB |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+    lines = []
     for data in dict.fromkeys(row["set"] for row in rows):
         for method, name in METHODS.items():
             chosen = [r for r in rows if (r["set"], r["method"]) == (data, method)]
@@ -71,80 +77,79 @@ def details() -> str:
                     f"{statistics.mean(r[c] for r in chosen):.0f}"
                     for c in ("seconds", "peak_rss_mb")
                 ]
-                lines.append(f"| {' | '.join([data, name, str(len(chosen)), *cells, *cost])} |")
-    return "\n".join(lines) + "\n"
+                lines.append([data, name, str(len(chosen)), *cells, *cost])
+    head = ["set", "method", "seeds", "precision", "recall", "F1"]
+    return table([*head, "recall, unseen", "seconds", "peak MB"], lines)
 
 
 def no_dev() -> str:
     """Ways to choose a state without gold labels, judged by dev F1."""
-    lines = [
-        "| set | seed | fixed schedule | held-out names | best by dev |",
-        "|---|---|---|---|---|",
-    ]
-    for row in load("no_dev"):
-        cells = [f"{row[c]:.1f}" for c in ("fixed_dev_f1", "held_out_dev_f1", "best_dev_f1")]
-        lines.append(f"| {row['set']} | {row['seed']} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    columns = ("fixed_dev_f1", "held_out_dev_f1", "best_dev_f1")
+    return table(
+        ["set", "seed", "fixed schedule", "held-out names", "best by dev"],
+        (
+            [row["set"], str(row["seed"]), *(f"{row[c]:.1f}" for c in columns)]
+            for row in load("no_dev")
+        ),
+    )
 
 
 def choices() -> str:
     """Dev F1 with and without what the defaults do."""
     rows = load("choices")
-    lines = ["| choice | set | without | with |", "|---|---|---|---|"]
-    for choice, data in dict.fromkeys((row["choice"], row["set"]) for row in rows):
-        cells = [
-            summary(
-                [
-                    r["dev_f1"]
-                    for r in rows
-                    if (r["choice"], r["set"]) == (choice, data) and r["value"] in values
-                ]
-            )
-            for values in ((0, "never"), (1, 0.1, "always"))
-        ]
-        lines.append(f"| {choice} | {data} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+
+    def cell(choice: str, data: str, values: Sequence[object]) -> str:
+        chosen = (r for r in rows if (r["choice"], r["set"]) == (choice, data))
+        return summary([r["dev_f1"] for r in chosen if r["value"] in values])
+
+    return table(
+        ["choice", "set", "without", "with"],
+        (
+            [choice, data, cell(choice, data, (0, "never")), cell(choice, data, (1, 0.1, "always"))]
+            for choice, data in dict.fromkeys((row["choice"], row["set"]) for row in rows)
+        ),
+    )
 
 
 def throughput() -> str:
     """Training speed against a large matrix product on the same machine."""
-    lines = [
-        "| batch | training, GFLOP/s | product, GFLOP/s | ratio | prediction, words/s |",
-        "|---|---|---|---|---|",
-    ]
-    for row in load("throughput"):
-        cells = [f"{row[c]:,}" for c in ("train_gflops", "product_gflops", "ratio")]
-        words = f"{row['predict_words_per_second']:,}"
-        lines.append(f"| {row['batch']} | {' | '.join(cells)} | {words} |")
-    return "\n".join(lines) + "\n"
+    columns = ("train_gflops", "product_gflops", "ratio", "predict_words_per_second")
+    return table(
+        ["batch", "training, GFLOP/s", "product, GFLOP/s", "ratio", "prediction, words/s"],
+        ([row["batch"], *(f"{row[c]:,}" for c in columns)] for row in load("throughput")),
+    )
+
+
+def quality() -> list[dict]:
+    """Training runs of readers."""
+    return [row for row in load("multitask") if row["task"] == "quality"]
 
 
 def multitask() -> str:
     """F1 of readers and a tagger by set, and how much each set was cut."""
-    rows = [r for r in load("multitask") if r["task"] == "quality" and r["method"] != "unseen"]
-    sets = list(dict.fromkeys((row["set"], row["train_sentences"], row["steps"]) for row in rows))
-    heads = [f"{name}, {count:,} sentences, {steps} steps" for name, count, steps in sets]
-    lines = [f"| | {' | '.join(heads)} |", "|---" * (len(sets) + 1) + "|"]
-    for method in dict.fromkeys(row["method"] for row in rows):
-        cells = [
-            summary(
-                [
-                    row["f1"]
-                    for row in rows
-                    if row["method"] == method
-                    and (row["set"], row["train_sentences"], row["steps"]) == chosen
-                ]
-            )
-            for chosen in sets
-        ]
-        lines.append(f"| {method} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    rows = [row for row in quality() if row["method"] != "unseen"]
+
+    def where(row: dict) -> tuple:
+        return row["set"], row["train_sentences"], row["steps"]
+
+    sets = list(dict.fromkeys(map(where, rows)))
+
+    def cell(method: str, chosen: tuple) -> str:
+        return summary([r["f1"] for r in rows if (r["method"], where(r)) == (method, chosen)])
+
+    return table(
+        ["", *(f"{name}, {count:,} sentences, {steps} steps" for name, count, steps in sets)],
+        (
+            [method, *(cell(method, chosen) for chosen in sets)]
+            for method in dict.fromkeys(row["method"] for row in rows)
+        ),
+    )
 
 
 def multitask_types() -> str:
     """F1 of each type under BERT-MRC and Multi-NER, rare types marked."""
-    rows = [row for row in load("multitask") if row["task"] == "quality"]
-    lines = ["| set | type | BERT-MRC | Multi-NER |", "|---|---|---|---|"]
+    rows = quality()
+    lines = []
     for data in dict.fromkeys(row["set"] for row in rows):
         both = [
             next((r for r in rows if (r["set"], r["method"]) == (data, method)), None)
@@ -156,15 +161,15 @@ def multitask_types() -> str:
         for label, count in both[0]["gold"].items():
             rare = ", rare" if count < 0.05 * total else ""
             cells = [f"{row['type_f1'][label]:.1f}" for row in both]
-            lines.append(f"| {data} | {label} ({count}{rare}) | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+            lines.append([data, f"{label} ({count}{rare})", *cells])
+    return table(["set", "type", "BERT-MRC", "Multi-NER"], lines)
 
 
 def type_questions() -> str:
     """What one type's presence does to the others, and what an unseen type gives."""
-    lines = ["| set | type | others, F1 with it | without it | unseen, F1 |", "|---" * 5 + "|"]
-    rows = [row for row in load("multitask") if row["task"] == "quality"]
+    rows = quality()
     unseen = {r["set"]: r["type_f1"] for r in rows if r["method"] == "unseen"}
+    lines = []
     for row in rows:
         for label, (with_it, without_it) in row.get("others", {}).items():
             asked = unseen.get(row["set"], {}).get(label)
@@ -173,39 +178,44 @@ def type_questions() -> str:
                 f"{without_it:.1f}",
                 "–" if asked is None else f"{asked:.1f}",
             ]
-            lines.append(f"| {row['set']} | {label} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+            lines.append([row["set"], label, *cells])
+    return table(["set", "type", "others, F1 with it", "without it", "unseen, F1"], lines)
 
 
 def nested_distant() -> str:
     """Readers taught by a dictionary's nested labels."""
-    lines = ["| | precision | recall | F1 | inner entities found |", "|---" * 5 + "|"]
-    for row in load("nested_distant"):
-        cells = [f"{row[name]:.1f}" for name in ("precision", "recall", "f1")]
-        found = f"{row['inner_found']} (gold has {row['inner_gold']})"
-        lines.append(f"| {row['method']} | {' | '.join(cells)} | {found} |")
-    return "\n".join(lines) + "\n"
+    return table(
+        ["", "precision", "recall", "F1", "inner entities found"],
+        (
+            [
+                row["method"],
+                *(f"{row[name]:.1f}" for name in ("precision", "recall", "f1")),
+                f"{row['inner_found']} (gold has {row['inner_gold']})",
+            ]
+            for row in load("nested_distant")
+        ),
+    )
 
 
 def type_attention() -> str:
     """The attention between types of a reader of GENIA."""
-    rows = [r for r in load("multitask") if r.get("set") == "genia" and "attention" in r]
+    rows = [r for r in quality() if r["set"] == "genia" and "attention" in r]
     if not rows:
         return "\n"
     row = next((r for r in rows if r["method"] == "multi-ner"), rows[0])
-    lines = [f"| | {' | '.join(row['labels'])} |", "|---" * (len(row["labels"]) + 1) + "|"]
-    for label, values in zip(row["labels"], row["attention"], strict=True):
-        lines.append(f"| {label} | {' | '.join(f'{value:.2f}' for value in values)} |")
-    return "\n".join(lines) + "\n"
+    return table(
+        ["", *row["labels"]],
+        (
+            [label, *(f"{value:.2f}" for value in values)]
+            for label, values in zip(row["labels"], row["attention"], strict=True)
+        ),
+    )
 
 
 def multitask_cost() -> str:
     """Seconds and memory by number of types."""
     rows = [row for row in load("multitask") if row["task"] == "cost"]
-    lines = [
-        "| | types | dense, s | exact, s | shared, s | dense, MB | exact, MB | shared, MB |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    lines = []
     for mode, types in sorted({(row["mode"], row["types"]) for row in rows}):
         chosen = {r["method"]: r for r in rows if (r["mode"], r["types"]) == (mode, types)}
         longest = max(row["words"] for row in chosen.values())
@@ -216,8 +226,10 @@ def multitask_cost() -> str:
             for column, digits in (("seconds_per_1000_words", 2), ("peak_mb", 0))
             for method in ("dense", "exact", "shared")
         ]
-        lines.append(f"| {mode} | {types} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+        lines.append([mode, str(types), *cells])
+    models = ("dense", "exact", "shared")
+    head = [f"{model}, {unit}" for unit in ("s", "MB") for model in models]
+    return table(["", "types", *head], lines)
 
 
 def summary(values: list[float]) -> str:
