@@ -1,12 +1,14 @@
 """SaM: experts of six domains, five target domains without labels.
 
-    CONVENER_DATA=... python bench/adapt.py --library experts --seed 0
+    CONVENER_DATA=... python bench/adapt.py --library experts --seed 0 1 2
 
-First each source becomes an expert of one library, and all together the expert `unified` of another
-with the same base, a process each. Then, a process for each target and seed: only unlabelled dev
-sentences of the target are used to select, and the result is scored on its test split. `oracle` is
-the single expert that is best on test, which nobody can know. Rows that the results file has are
-not made again.
+First a reader learns from all sources together, each sentence asked only about the types that its
+source was labelled with. It is the base from which each source becomes an expert of one library, a
+process each, and `unified`, trained on all sources for as many steps as all experts together, the
+only one of another. Then, a process for each target: only unlabelled dev sentences of the target
+are used to select, and the result is scored on its test split. `oracle` is the single expert that
+is best on test, which nobody can know. Seeds draw the sampled sentences and what merging drops.
+Rows that the results file has are not made again.
 """
 
 import argparse
@@ -14,7 +16,7 @@ import json
 import os
 import resource
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +32,8 @@ SOURCES = {
 }
 TARGETS = ("politics", "science", "music", "literature", "ai")
 MERGES = ("linear", "task-arithmetic", "dare-ties", "magnitude", "cat", "svd")
-KEY = ("task", "source", "target", "seed")
+KEY = ("task", "source", "target")
+READER = {"model": "reader", "reader.heads": "shared", "reader.negatives": 4}
 
 
 def main() -> None:
@@ -38,35 +41,42 @@ def main() -> None:
     parser.add_argument("--library", type=Path, default=Path("experts"))
     parser.add_argument("--source", nargs="+", default=list(SOURCES), choices=SOURCES)
     parser.add_argument("--target", nargs="+", default=list(TARGETS), choices=TARGETS)
-    parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--part", type=int, help="sentences of each source and test, or all")
-    parser.add_argument("--steps", type=int, default=2000, help="of an expert's training")
+    parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2], help="of selections")
+    parser.add_argument("--part", type=int, help="sentences of each source, or all")
+    parser.add_argument("--test-part", type=int, help="sentences of each test split, or all")
+    parser.add_argument("--base-steps", type=int, default=4000, help="of the base's training")
+    parser.add_argument("--steps", type=int, default=1000, help="of an expert's training")
     parser.add_argument("--batch", type=int, default=16, help="sentences a step")
+    parser.add_argument("--setting", nargs="*", default=[], help="overrides such as a.b=1")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--one", type=json.loads, help="run this job in this process")
     options = parser.parse_args()
     if options.one:
         job = dict(options.one)
-        task = {"expert": expert, "quality": quality}[job.pop("task")]
+        task = {"expert": expert, "quality": quality, "cost": cost}[job.pop("task")]
         for row in task(**job):
             print(json.dumps(row))
         return
-    shared = {"library": str(options.library), "part": options.part}
-    training = {"steps": options.steps, "batch": options.batch, "sources": options.source}
+    library = {"library": str(options.library)}
+    training = {
+        "steps": options.steps,
+        "base_steps": options.base_steps,
+        "batch": options.batch,
+        "sources": options.source,
+        "part": options.part,
+        "settings": dict(setting.split("=") for setting in options.setting),
+    }
     experts = [
-        {"task": "expert", "source": source, "seed": 0} | shared | training
-        for source in [*options.source, "unified"]
+        {"task": "expert", "source": source} | library | training
+        for source in ["base", options.source[0], "unified", *options.source[1:]]
     ]
-    first, *others = experts
-    for wave in ([first], others):
+    for wave in (experts[:1], experts[1:2], experts[2:]):
         jobs.run_all(__file__, wave, options.results, KEY, options.jobs)
-    wanted = [
-        {"task": "quality", "target": target, "seed": seed} | shared
-        for seed in options.seed
-        for target in options.target
-    ]
+    scored = {"seeds": options.seed, "part": options.test_part}
+    wanted = [{"task": "quality", "target": target} | library | scored for target in options.target]
     jobs.run_all(__file__, wanted, options.results, KEY, options.jobs)
+    jobs.run_all(__file__, [{"task": "cost"} | library], options.results, KEY, 1)
 
 
 def documents(folder: str, name: str, part: int | None) -> list:
@@ -76,126 +86,201 @@ def documents(folder: str, name: str, part: int | None) -> list:
     return list(read(Path(os.environ["CONVENER_DATA"]) / folder / f"{name}.jsonl"))[:part]
 
 
+def source_documents(sources: Sequence[str], part: int | None) -> list:
+    """Sentences of all sources, each with the types that its source was labelled with."""
+    from convener.text.documents import labels_of
+
+    found = []
+    for name in sources:
+        read = documents(*SOURCES[name], part)
+        types = labels_of(read)
+        found += [replace(document, types=types) for document in read]
+    return found
+
+
 def expert(
     source: str,
-    seed: int,
     library: str,
     part: int | None,
     steps: int,
+    base_steps: int,
     batch: int,
     sources: Sequence[str],
+    settings: dict[str, str],
 ) -> list[jobs.Row]:
-    """Train one expert, or the unified one, into its library."""
+    """Train the base, one expert, or the unified one."""
+    from convener import api
     from convener.experts import train_expert
     from convener.recipes.run import SUPERVISED, override
 
-    wanted = sources if source == "unified" else [source]
-    training = [document for name in wanted for document in documents(*SOURCES[name], part)]
-    changes = {
-        "model": "reader",
-        "seed": seed,
-        "reader.negatives": 4,
-        "bond.round_steps": max(1, steps // 5),
+    together = source in ("base", "unified")
+    training = source_documents(sources if together else [source], part)
+    taken = {"base": base_steps, "unified": steps * len(sources)}.get(source, steps)
+    changes = READER | {
+        "bond.round_steps": max(1, taken // 5),
         "bond.warmup_rounds": 4,
         "bond.expert_rounds": 1,
         "optimiser.batch_sentences": batch,
         "optimiser.batch_pieces": 65536,
+        "optimiser.learning_rate": 4e-4 if source == "base" else 1e-3,
     }
-    folder = Path(library) / ("unified" if source == "unified" else "domains")
+    changes |= {name: json.loads(value) for name, value in settings.items()}
+    config = override(SUPERVISED, changes)
     began = time.monotonic()
-    card = train_expert(training, source, folder, config=override(SUPERVISED, changes))
+    folder = Path(library)
+    if source == "base":
+        api.train(training, config=config).save_pretrained(folder / "base")
+    else:
+        shelf = folder / ("unified" if together else "domains")
+        base = None if shelf.exists() else folder / "base"
+        train_expert(training, source, shelf, config=config, base=base)
     return [
         {
             "task": "expert",
             "source": source,
-            "seed": seed,
-            "types": len(card.types),
             "train_sentences": len(training),
-            "steps": steps,
+            "steps": taken,
             "seconds": round(time.monotonic() - began, 1),
-            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000,
+            "peak_mb": peak_mb(),
         }
         | jobs.provenance()
     ]
 
 
-def quality(target: str, seed: int, library: str, part: int | None) -> list[jobs.Row]:
-    """All methods on one target."""
-    from convener.evaluation.scores import score
-    from convener.experts import adapt_library
-    from convener.inference.shelf import Library
-    from convener.models.questions import questions_for
-    from convener.panel.panel import Panel
-    from convener.panel.selection import Ranked
-    from convener.recipes.adapt import AdaptConfig, merged
-    from convener.recipes.settings import parsed
-    from convener.text.documents import labels_of
+class Target:
+    """A target domain, and what readers score on it."""
 
-    folder = f"domains/crossner-{target}"
-    unlabelled = [replace(d, entities=()) for d in documents(folder, "dev", None)]
-    test = documents(folder, "test", part)
-    questions = questions_for(labels_of(documents(folder, "dev", None)))
-    shelf = Library.open(Path(library) / "domains")
-    rows: list[jobs.Row] = []
+    def __init__(self, name: str, library: Path, part: int | None) -> None:
+        from convener.inference.shelf import Library
+        from convener.models.questions import questions_for
+        from convener.text.documents import labels_of
 
-    def add(method: str, answers: Sequence, began: float, **settings: object) -> float:
-        exact = score(test, answers).exact
-        rows.append(
-            {"task": "quality", "target": target, "method": method, "seed": seed}
-            | {"merge": None, "m": None, "n": None}
-            | settings
-            | {
+        folder = f"domains/crossner-{name}"
+        self.name = name
+        dev = documents(folder, "dev", None)
+        self.unlabelled = [replace(document, entities=()) for document in dev]
+        self.questions = questions_for(labels_of(dev))
+        self.test = documents(folder, "test", part)
+        self.library = Library.open(library)
+        self.rows: list[jobs.Row] = []
+        self._scored: dict[object, jobs.Row] = {}
+
+    def add(self, method: str, seed: int | None, answering, key: object, **settings) -> float:
+        """Score a panel on the test split, once for each key."""
+        from convener.evaluation.scores import score
+
+        if key not in self._scored:
+            exact = score(self.test, answering().annotate(self.test)).exact
+            self._scored[key] = {
                 "precision": round(100 * exact.precision, 2),
                 "recall": round(100 * exact.recall, 2),
                 "f1": round(100 * exact.f1, 2),
-                "test_sentences": len(test),
-                "seconds": round(time.monotonic() - began, 1),
             }
-            | jobs.provenance()
-        )
-        return exact.f1
+        head = {"task": "quality", "target": self.name, "method": method, "seed": seed}
+        columns = {"merge": None, "m": None, "n": None} | settings | self._scored[key]
+        size = {"test_sentences": len(self.test)}
+        self.rows.append(head | columns | size | jobs.provenance())
+        return float(self._scored[key]["f1"])
 
-    def sam(method: str, **changes: object) -> None:
-        began = time.monotonic()
-        config: AdaptConfig = parsed(AdaptConfig, {"seed": seed, **changes})
-        made = adapt_library(shelf.folder, unlabelled, questions, config=config)
+    def sam(self, method: str, seed: int, **changes: object) -> None:
+        """Score what adapting the library gives."""
+        from convener.experts import adapt_library
+        from convener.recipes.adapt import AdaptConfig
+        from convener.recipes.settings import parsed
+
+        config = parsed(AdaptConfig, {"seed": seed, **changes})
+        made = adapt_library(self.library.folder, self.unlabelled, self.questions, config=config)
         chosen = {kind: list(names) for kind, names in made.adapted.chosen.items()}
         settings = {"merge": config.merge.method, "m": config.experts, "n": config.sentences}
-        add(method, list(made.model.annotate(test)), began, **settings, chosen=chosen)
+        sets = frozenset(frozenset(names) for names in chosen.values())
+        key = (sets, config.merge.model_copy(update={"seed": 0}))
+        if config.merge.method == "dare-ties":
+            key = (*key, seed)
+        self.add(method, seed, lambda: made.model.panel, key, **settings, chosen=chosen)
 
-    def alone(source: Library, name: str) -> Panel:
-        reader = source.reader(questions, 16, False)
-        return Panel([merged(reader, [Ranked(name, 1.0)], source.adapter, AdaptConfig())])
+    def alone(self, shelf, name: str):
+        """The panel of one expert."""
+        from convener.models.adapter import apply
+        from convener.panel.panel import Panel
 
-    began = time.monotonic()
-    unified = alone(Library.open(Path(library) / "unified"), "unified")
-    add("unified", unified.annotate(test), began)
-    singles: dict[str, Callable[[], Panel]] = {n: lambda n=n: alone(shelf, n) for n in shelf.names}
-    scored = {}
-    for name, make in singles.items():
-        began = time.monotonic()
-        scored[name] = add("single", make().annotate(test), began, expert=name)
-    best = max(scored, key=lambda name: scored[name])
-    rows.append(
-        next(r for r in rows if r.get("expert") == best) | {"method": "oracle", "expert": best}
+        reader = shelf.reader(self.questions, 16, False)
+        if name:
+            apply(reader, shelf.adapter(name))
+        return Panel([reader])
+
+
+def quality(target: str, library: str, seeds: Sequence[int], part: int | None) -> list[jobs.Row]:
+    """All methods on one target."""
+    from convener.inference.shelf import Library
+    from convener.panel.panel import Panel
+
+    on = Target(target, Path(library) / "domains", part)
+    shelf, unified = on.library, Library.open(Path(library) / "unified")
+    on.add("base", None, lambda: on.alone(shelf, ""), "base")
+    on.add("unified", None, lambda: on.alone(unified, "unified"), "unified")
+    f1s = {
+        name: on.add("single", None, lambda n=name: on.alone(shelf, n), name, expert=name)
+        for name in shelf.names
+    }
+    best = max(f1s, key=lambda name: f1s[name])
+    on.add("oracle", None, None, best, expert=best)
+    on.add(
+        "ensemble-all",
+        None,
+        lambda: Panel([on.alone(shelf, name).experts[0] for name in shelf.names]),
+        "ensemble",
     )
-    began = time.monotonic()
-    together = Panel([make().experts[0] for make in singles.values()])
-    add("ensemble-all", together.annotate(test), began)
     everything = len(shelf.names)
-    sam("best-by-similarity", select="similarity", experts=1)
-    sam("best-by-performance", select="performance", experts=1)
-    sam("similarity-only", select="similarity")
-    sam("performance-only", select="performance")
-    sam("merge-all", select="similarity", experts=everything)
-    sam("sam")
-    for merge in MERGES:
-        sam("sam", merge={"method": merge, "seed": seed})
-    for m in (1, 2, everything):
-        sam("sam", experts=m)
-    for n in (10, 200):
-        sam("sam", sentences=n)
+    on.sam("merge-all", seeds[0], select="similarity", experts=everything)
+    for seed in seeds:
+        on.sam("best-by-similarity", seed, select="similarity", experts=1)
+        on.sam("best-by-performance", seed, select="performance", experts=1)
+        on.sam("similarity-only", seed, select="similarity")
+        on.sam("performance-only", seed, select="performance")
+        on.sam("sam", seed)
+        for merge in MERGES:
+            on.sam("sam", seed, merge={"method": merge, "seed": seed})
+        for m in (1, 2, everything):
+            on.sam("sam", seed, experts=m)
+        for n in (10, 200):
+            on.sam("sam", seed, sentences=n)
+    return on.rows
+
+
+def cost(library: str) -> list[jobs.Row]:
+    """What adapting costs: from nothing, again, and when one expert joins."""
+    import shutil
+    import tempfile
+
+    rows: list[jobs.Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "library"
+        shutil.copytree(Path(library) / "domains", copy)
+        shutil.rmtree(copy / ".answers", ignore_errors=True)
+        on = Target("politics", copy, 1)
+        last = on.library.names[-1]
+        shutil.move(copy / last, Path(folder) / last)
+
+        def measured(step: str) -> None:
+            from convener.experts import adapt_library
+
+            began = time.monotonic()
+            adapt_library(copy, on.unlabelled, on.questions)
+            seconds = round(time.monotonic() - began, 2)
+            experts = {"experts": len(on.library.names)}
+            row = {"task": "cost", "step": step} | experts
+            rows.append(row | {"seconds": seconds, "peak_mb": peak_mb()} | jobs.provenance())
+
+        measured("adapt")
+        measured("adapt again")
+        on.library.add(Path(folder) / last)
+        measured("adapt after adding one")
     return rows
+
+
+def peak_mb() -> int:
+    """The most memory that this process ever held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000
 
 
 if __name__ == "__main__":

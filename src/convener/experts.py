@@ -34,17 +34,22 @@ def train_expert(
     dev: Texts | None = None,
     config: RunConfig | None = None,
     lora: LoraSettings | None = None,
+    base: Recogniser | str | Path | None = None,
     licence: str = "unknown",
     source: str = "",
     listener: Listener | None = None,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
 ) -> ExpertCard:
     """Train a LoRA expert of a library's base on labelled documents, and put it in the library.
 
-    A library that is not there yet is made, with a base drawn from the seed. Left open, `config`
-    is plain training on labels that a person made; one for distant labels trains by BOND.
+    A library that is not there yet is made, with `base`, a reader whose heads are shared by all
+    types, or with one drawn from the seed. Left open, `config` is plain training on labels that a
+    person made; one for distant labels trains by BOND. With a `checkpoint` folder the training can
+    be stopped and taken up again.
 
     Raises:
-        ConfigError: settings that do not fit the data.
+        ConfigError: settings that do not fit the data, or a base for a library that has one.
         DataError: no labels.
         ModelError: the name is taken, or the library is damaged.
     """
@@ -52,11 +57,7 @@ def train_expert(
     training = list(as_documents(documents))
     gold = list(as_documents(dev)) if dev is not None else None
     folder = Path(library)
-    shelf = (
-        Library.open(folder)
-        if folder.exists()
-        else Library.create(folder, config.reader, config.seed)
-    )
+    shelf = _opened(folder, config, base)
     if name in shelf.names:
         raise ConfigError(f"{folder} has an expert {name!r} already: remove it or choose a name")
     labels = config.labels or labels_of(training)
@@ -64,10 +65,11 @@ def train_expert(
     if not questions:
         raise DataError(f"expected labelled documents, got {len(training)} without an entity")
     width, nested = longest_entity(training), nests(training)
-    base = shelf.reader(questions, width, nested)
-    student = base.clone()
+    before = shelf.reader(questions, width, nested)
+    student = before.clone()
     inject(student, lora or LoraSettings(), config.seed)
-    trained = train_panel(training, config, gold, listener, expert=student)
+    kept = Path(checkpoint) if checkpoint is not None else None
+    trained = train_panel(training, config, gold, listener, kept, resume, expert=student)
     reader = trained.panel.experts[0].to("cpu")
     assert isinstance(reader, Reader)
     mean, spread, sentences = domain([document.text for document in training], config.seed)
@@ -88,8 +90,26 @@ def train_expert(
         versions=installed_versions(),
         run=config.model_dump(mode="json"),
     )
-    shelf.put(card, changes(reader, base))
+    shelf.put(card, changes(reader, before))
     return card
+
+
+def _opened(folder: Path, config: RunConfig, base: Recogniser | str | Path | None) -> Library:
+    if folder.exists():
+        if base is not None:
+            raise ConfigError(f"{folder} has a base already: leave the base out")
+        return Library.open(folder)
+    trained = None
+    if base is not None:
+        model = base if isinstance(base, Recogniser) else Recogniser.from_folder(base, "cpu")
+        reader = model.panel.experts[0]
+        if not isinstance(reader, Reader) or len(model.panel.experts) > 1:
+            raise ConfigError(
+                f"expected one reader as the base, got {len(model.panel.experts)} of kind "
+                f"{type(reader).__name__.lower()}: train one with --model reader --experts 1"
+            )
+        trained = reader.to("cpu")
+    return Library.create(folder, config.reader, config.seed, trained)
 
 
 @dataclass(frozen=True, slots=True)

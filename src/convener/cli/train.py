@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,6 +58,9 @@ def train(
     library: Annotated[
         Path | None, typer.Option(help="A library, made if it is not there.")
     ] = None,
+    base: Annotated[
+        Path | None, typer.Option(help="Reader that a new library's experts begin from.")
+    ] = None,
     licence: Annotated[str, typer.Option(help="Licence of the expert, for its card.")] = "unknown",
     config: Annotated[
         Path | None, typer.Option(help="A run.json that a model was saved with.")
@@ -73,6 +77,8 @@ def train(
     """
     if gold and config is not None:
         raise ConfigError("--gold and --config are two configurations: give one of them")
+    if base is not None and expert is None:
+        raise ConfigError("--base is what a new library begins from: add --expert and --library")
     if (expert is None) != (library is None) or (expert is None) == (output is None):
         raise ConfigError("expected -o MODEL, or --expert NAME with --library FOLDER")
     if output is not None:
@@ -93,7 +99,7 @@ def train(
     training = list(documents)
     chosen_by = list(options.documents(dev, on_error)) if dev else None
     if expert is not None and library is not None:
-        _train_expert(training, expert, library, chosen_by, run, licence, data)
+        _train_expert(training, expert, library, base, chosen_by, run, licence, data, resume)
     if output is not None:
         _train_model(training, output, chosen_by, run, resume)
 
@@ -140,23 +146,29 @@ def _train_expert(
     training: list[Document],
     name: str,
     library: Path,
+    base: Path | None,
     dev: list[Document] | None,
     run: "RunConfig",
     licence: str,
     source: str,
+    resume: bool,
 ) -> None:
     from convener import experts
 
-    with rounds() as listener:
+    beside = library.with_name(f"{library.name}.{name}")
+    with _stoppable(beside, resume) as (folder, resume), rounds() as listener:
         experts.train_expert(
             training,
             name,
             library,
             dev=dev,
             config=run,
+            base=base,
             licence=licence,
             source=source,
             listener=listener,
+            checkpoint=folder,
+            resume=resume,
         )
     out.print(f"put {name} in {library}", markup=False)
 
@@ -170,29 +182,34 @@ def _train_model(
 ) -> None:
     from convener import api
 
+    with _stoppable(output, resume) as (folder, resume):
+        with rounds() as listener:
+            model = api.train(
+                training, dev=dev, config=run, listener=listener, checkpoint=folder, resume=resume
+            )
+        model.save_pretrained(output)
+    out.print(f"saved {output}", markup=False)
+
+
+@contextmanager
+def _stoppable(output: Path, resume: bool) -> Iterator[tuple[Path, bool]]:
+    """A checkpoint folder beside what is made, and whether to take it up; removed when all is done.
+
+    Who interrupts is told what is kept.
+    """
     output.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = output.with_name(f"{output.name}.checkpoint")
     if resume and not checkpoint.is_dir():
         err.print(f"no checkpoint in {checkpoint}: starting from the beginning", markup=False)
         resume = False
     try:
-        with rounds() as listener:
-            model = api.train(
-                training,
-                dev=dev,
-                config=run,
-                listener=listener,
-                checkpoint=checkpoint,
-                resume=resume,
-            )
+        yield checkpoint, resume
     except KeyboardInterrupt:
         done = f"{checkpoint} holds what is done, --resume takes it up"
         kept = done if checkpoint.is_dir() else "nothing was done yet"
         err.print(f"convener: stopped: {kept}", markup=False)
         raise
-    model.save_pretrained(output)
     shutil.rmtree(checkpoint, ignore_errors=True)
-    out.print(f"saved {output}", markup=False)
 
 
 def _json_file(path: Path) -> object:

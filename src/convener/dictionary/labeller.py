@@ -37,7 +37,7 @@ class Labeller:
             for match in self._matches(document)
             for entry in {entry.label: entry for entry in reversed(match.entries)}.values()
         )
-        labelled = replace(document, entities=entities, unknown=())
+        labelled = replace(document, entities=entities, unknown=(), types=None)
         return replace(labelled, unknown=unmatched_names(labelled)) if self.abstain else labelled
 
     def _matches(self, document: Document) -> Iterator[Match]:

@@ -109,7 +109,8 @@ def score(
     """Score predictions on the same documents as gold, in the same order.
 
     `known` are the names of the dictionary, made `normal`; with it recall is also counted apart
-    on seen and unseen names.
+    on seen and unseen names. Predictions of types that were not looked for in a gold document are
+    left out, as nobody knows whether they are right.
 
     Raises:
         DataError: the two differ in number or in text.
@@ -125,16 +126,17 @@ def score(
                 f"gold and prediction differ in text: {truth.text[:40]!r}, {guess.text[:40]!r}"
             )
         exact = Score()
-        for label in sorted({e.label for e in truth.entities} | {e.label for e in guess.entities}):
-            wanted, given = _spans(truth.entities, label), _spans(guess.entities, label)
+        answers = _sought(truth, guess)
+        for label in sorted({e.label for e in (*truth.entities, *answers)}):
+            wanted, given = _spans(truth.entities, label), _spans(answers, label)
             of_type = _matched(wanted, given)
             types[label] += of_type
             exact += of_type
             overlap += _overlapping(wanted, given)
         documents.append(exact)
-        type_blind += _matched(_spans(truth.entities), _spans(guess.entities))
+        type_blind += _matched(_spans(truth.entities), _spans(answers))
         if known is not None:
-            found = {(e.span, e.label) for e in guess.entities}
+            found = {(e.span, e.label) for e in answers}
             for (start, end), label in {(e.span, e.label) for e in truth.entities}:
                 hit = Score(gold=1, found=int(((start, end), label) in found))
                 if normal(truth.text[start:end]) in known:
@@ -150,6 +152,12 @@ def score(
         unseen=unseen if known is not None else None,
         documents=tuple(documents),
     )
+
+
+def _sought(gold: Document, predicted: Document) -> Sequence[Entity]:
+    if gold.types is None:
+        return predicted.entities
+    return [entity for entity in predicted.entities if entity.label in gold.types]
 
 
 def _spans(entities: Iterable[Entity], label: str | None = None) -> set[Offsets]:

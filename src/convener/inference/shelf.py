@@ -1,7 +1,7 @@
 """A library of experts in a folder.
 
     library.json            which encoder, what the readers are made of, the base's fingerprint
-    base.safetensors        heads, attention between types and shapes before any training
+    base.safetensors        what of the base is not the pretrained encoder's
     NAME/card.json          what is known of an expert
     NAME/adapter.safetensors    how it changes the base
     .answers/               what experts answered on samples, kept for the next selection
@@ -59,21 +59,29 @@ class Library:
         self.config = config
 
     @classmethod
-    def create(cls, folder: Path, reader: ReaderConfig, seed: int) -> "Library":
-        """A new library, whose base is drawn from the seed.
+    def create(
+        cls, folder: Path, reader: ReaderConfig, seed: int, trained: Reader | None = None
+    ) -> "Library":
+        """A new library, whose base is drawn from the seed, or is a trained reader.
 
         Raises:
+            ConfigError: the trained reader has heads of its own types.
             ModelError: there is something at `folder` already.
         """
         if folder.exists():
             raise ModelError(f"expected a new folder for the library, got {folder}, which exists")
-        config = reader.model_copy(
+        config = (reader if trained is None else trained.config).model_copy(
             update={"heads": "shared", "questions": None, "type_weights": None}
         )
-        asked = config.model_copy(update={"questions": _ANY})
-        base = Reader.create(tuple(_ANY), asked, seed)
+        if trained is None:
+            asked = config.model_copy(update={"questions": _ANY})
+            base = Reader.create(tuple(_ANY), asked, seed)
+            kept = _outside_encoder(base)
+        else:
+            base = trained.asked(_ANY)
+            kept = base.learned_state()
         with new_folder(folder) as fresh:
-            save_file(apart(_outside_encoder(base)), fresh / _BASE)
+            save_file(apart(kept), fresh / _BASE)
             made = LibraryConfig(reader=config, base=_fingerprint(base))
             (fresh / _INDEX).write_text(made.model_dump_json(indent=1) + "\n", encoding="utf-8")
         return cls(folder, made)

@@ -97,6 +97,13 @@ def refuse_overlaps(document: Document, advice: str) -> None:
         raise DataError(f"entities overlap: {left} and {right}: {advice}")
 
 
+def unsought(labels: Sequence[str], document: Document) -> list[int]:
+    """Numbers of the labels that nobody looked for in a document."""
+    if document.types is None:
+        return []
+    return [number for number, label in enumerate(labels) if label not in document.types]
+
+
 def label_number(labels: Sequence[str], label: str) -> int:
     """The place of a label among those that a model knows, or DataError."""
     try:

@@ -165,7 +165,7 @@ class Generator:
             parsed = self.instructions.understood(document, own, said, nested)
             self.malformed += len(parsed.malformed)
             self.reasons += parsed.malformed[: _KEPT_REASONS - len(self.reasons)]
-            annotated.append(replace(document, entities=parsed.entities, unknown=()))
+            annotated.append(replace(document, entities=parsed.entities, unknown=(), types=None))
         return annotated
 
     def changes(self) -> dict[str, LowRank]:

@@ -27,19 +27,17 @@ from convener.models.asking import Questions
 from convener.models.encoders import Encoder
 from convener.models.expert import Allowed, Batch, Example, Expert, Rows
 from convener.models.featurise import (
-    WordIndex,
     cuts,
     entity_of_words,
-    label_number,
     refuse_overlaps,
 )
 from convener.models.questions import questions_for
 from convener.models.reader_config import ReaderConfig
 from convener.models.seeding import seeded
 from convener.models.span_heads import Pairs, SpanHeads
-from convener.models.spans import END, SPANS, START, best_apart, positive
+from convener.models.spans import END, SPANS, START, allowed_grid, best_apart, positive
 from convener.models.type_attention import TypeAttention
-from convener.text.documents import Document, Entity, by_span
+from convener.text.documents import Document, Entity
 
 _BORDERLINE = math.log(0.1 / 0.9)
 _NEVER = -12.0
@@ -160,7 +158,7 @@ class Reader(Expert):
         places, real = batch.words()
         owned = torch.arange(places.shape[1], device=places.device) < batch.owned[:, None]
         taught = self._taught(batch, owned)
-        types = self._types(len(places), taught)
+        types = self._types(len(places), taught, self._sought(batch, owned))
         words, present = self._words(batch, types, places, real)
         starts, ends = self.heads.edges(words, types)
         own = present & owned[:, :, None]
@@ -187,7 +185,7 @@ class Reader(Expert):
         if self.attention is None:
             raise ConfigError("this reader has no attention between types to look at")
         places, real = batch.words()
-        types = self._types(len(places), None)
+        types = self._types(len(places), None, None)
         words = self.questions.words(self.encoder, batch, types, places)
         return self.attention.looks(words, _present(types, real))
 
@@ -211,15 +209,24 @@ class Reader(Expert):
         grid[owned] = (batch.taught[:, 1] > batch.taught[:, 0]).view(-1, *size)
         return grid
 
-    def _types(self, examples: int, taught: Tensor | None) -> Tensor:
+    def _sought(self, batch: Batch, owned: Tensor) -> Tensor | None:
+        """The types of which supervision says anything at all [batch, types]."""
+        if batch.taught is None:
+            return None
+        told = (batch.taught.min(dim=1).values < 1).view(-1, SPANS + self.width, len(self.labels))
+        grid = torch.zeros(*owned.shape, len(self.labels), dtype=torch.bool, device=owned.device)
+        grid[owned] = told.any(dim=1)
+        return grid.any(dim=1)
+
+    def _types(self, examples: int, taught: Tensor | None, sought: Tensor | None) -> Tensor:
         """The types that each example is asked about [batch, columns], −1 for none."""
         count, negatives = len(self.labels), self.config.negatives
         everything = torch.arange(count, device=self.type_weights.device).expand(examples, -1)
-        if taught is None or negatives is None or negatives >= count:
+        if taught is None or sought is None or negatives is None or negatives >= count:
             return everything
         there = taught.any(dim=1).any(dim=1)
-        drawn = torch.rand(examples, count, device=there.device) + there
-        asked = (there.sum(dim=1) + negatives).clamp(max=count)
+        drawn = torch.rand(examples, count, device=there.device) + there.int() + sought
+        asked = torch.minimum(there.sum(dim=1) + negatives, sought.sum(dim=1))
         columns = max(1, int(asked.max()))
         order = drawn.argsort(dim=1, descending=True)[:, :columns]
         spare = torch.arange(columns, device=there.device) >= asked[:, None].clamp(min=1)
@@ -246,33 +253,14 @@ class Reader(Expert):
         return full.scatter(3, _columns(places, columns.shape[:3]), columns)[..., :count]
 
     def allowed(self, document: Document) -> Allowed:
-        """No everywhere but at entities; both where labels are ambiguous or words unknown.
-
-        Several labels of one span are ambiguous if a source proposed them; those that a person
-        gave to a nested reader are all true.
-        """
+        """The cells of the grid that the labels allow, laid out as rows."""
         if not self.config.nested:
             refuse_overlaps(
                 document,
                 "a flat reader learns flat entities only, "
                 "keep one of the two or set reader.nested=true",
             )
-        index = WordIndex(document)
-        grid = np.zeros((len(index), SPANS + self.width, len(self.labels), 2), dtype=np.bool_)
-        grid[..., 0] = True
-        for span in document.unknown:
-            grid[slice(*index.words(span))] = True
-        for span, entities in by_span(document.entities):
-            first, stop = index.words(span)
-            proposed = not self.config.nested or any(entity.source for entity in entities)
-            ambiguous = proposed and len({entity.label for entity in entities}) > 1
-            for entity in entities if first < stop else ():
-                kind = label_number(self.labels, entity.label)
-                cells = [(first, START), (stop - 1, END), (first, SPANS + stop - first - 1)]
-                for word, row in cells[: 3 if stop - first <= self.width else 2]:
-                    grid[word, row, kind, 0] &= ambiguous
-                    grid[word, row, kind, 1] = True
-        return grid.reshape(-1, 2)
+        return allowed_grid(document, self.labels, self.width, not self.flat).reshape(-1, 2)
 
     def decode(self, document: Document, probabilities: Rows) -> tuple[Entity, ...]:
         """All spans that are believed, or of a flat reader the best that do not overlap."""

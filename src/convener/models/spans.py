@@ -11,6 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from convener.models.featurise import WordIndex, label_number, unsought
+from convener.text.documents import Document, by_span
+
 START, END, SPANS = 0, 1, 2
 
 
@@ -22,6 +25,34 @@ class Span:
     stop: int
     type: int
     score: float
+
+
+def allowed_grid(
+    document: Document, labels: Sequence[str], width: int, nested: bool
+) -> NDArray[np.bool_]:
+    """What a document's labels allow: of each cell no, and yes, [words, 2 + widths, types, 2].
+
+    No everywhere but at entities; both where labels are ambiguous, words unknown, or a type was
+    not looked for. Several labels of one span are ambiguous if a source proposed them; those that
+    a person gave to a nested reader are all true.
+    """
+    index = WordIndex(document)
+    grid = np.zeros((len(index), SPANS + width, len(labels), 2), dtype=np.bool_)
+    grid[..., 0] = True
+    grid[:, :, unsought(labels, document)] = True
+    for span in document.unknown:
+        grid[slice(*index.words(span))] = True
+    for span, entities in by_span(document.entities):
+        first, stop = index.words(span)
+        proposed = not nested or any(entity.source for entity in entities)
+        ambiguous = proposed and len({entity.label for entity in entities}) > 1
+        for entity in entities if first < stop else ():
+            kind = label_number(labels, entity.label)
+            cells = [(first, START), (stop - 1, END), (first, SPANS + stop - first - 1)]
+            for word, row in cells[: 3 if stop - first <= width else 2]:
+                grid[word, row, kind, 0] &= ambiguous
+                grid[word, row, kind, 1] = True
+    return grid
 
 
 def positive(grid: NDArray[np.float32], threshold: float = 0.5) -> list[Span]:

@@ -24,6 +24,7 @@ from convener.models.featurise import (
     entity_of_words,
     label_number,
     refuse_overlaps,
+    unsought,
 )
 from convener.models.seeding import seeded
 from convener.text.documents import Document, Entity, by_span
@@ -117,6 +118,8 @@ class Tagger(Expert):
         index = WordIndex(document)
         allowed = np.zeros((len(index), len(self.tags)), dtype=np.bool_)
         allowed[:, 0] = True
+        for kind in unsought(self.labels, document):
+            allowed[:, 1 + 2 * kind : 3 + 2 * kind] = True
         for span in document.unknown:
             allowed[slice(*index.words(span))] = True
         for span, entities in by_span(document.entities):

@@ -76,7 +76,9 @@ class Panel:
         expert = self.experts[0]
         answers = self.probabilities(documents, examples)
         return [
-            replace(document, entities=expert.decode(document, rows) if len(rows) else ())
+            replace(
+                document, entities=expert.decode(document, rows) if len(rows) else (), types=None
+            )
             for document, rows in zip(documents, answers, strict=True)
         ]
 

@@ -48,10 +48,12 @@ class Document:
 
     `group` names the real document that a sentence was cut from; without one each item is its
     own group. `tokens` are the offsets of the words where the source gave them. `unknown` lists
-    stretches of text without evidence, which training leaves out of the loss.
+    stretches of text without evidence, which training leaves out of the loss. `types` are the
+    types that were looked for, where others were not: nothing may be concluded about those.
 
     Raises:
-        DataError: an offset outside the text, an empty label, or tokens out of order.
+        DataError: an offset outside the text, an empty label, an entity of a type that was not
+            looked for, or tokens out of order.
     """
 
     text: str
@@ -60,6 +62,7 @@ class Document:
     group: str | None = None
     tokens: tuple[Offsets, ...] | None = None
     unknown: tuple[Offsets, ...] = ()
+    types: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for entity in self.entities:
@@ -67,6 +70,11 @@ class Document:
             if not entity.label:
                 raise DataError(
                     f"entity at {entity.start}-{entity.end} has an empty label: name its type"
+                )
+            if self.types is not None and entity.label not in self.types:
+                raise DataError(
+                    f"entity {entity.label!r} at {entity.start}-{entity.end} is of a type that was "
+                    f"not looked for: add it to types, which has {', '.join(self.types) or 'none'}"
                 )
         for span in self.unknown:
             check_span(span, len(self.text), "unknown stretch")
@@ -124,5 +132,8 @@ def group_indices(documents: Iterable[Document]) -> list[list[int]]:
 
 
 def labels_of(documents: Iterable[Document]) -> tuple[str, ...]:
-    """The entity types that occur, sorted."""
-    return tuple(sorted({e.label for document in documents for e in document.entities}))
+    """The entity types that occur or were looked for, sorted."""
+    labels: set[str] = set()
+    for document in documents:
+        labels.update(document.types or (), (entity.label for entity in document.entities))
+    return tuple(sorted(labels))

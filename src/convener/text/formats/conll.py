@@ -69,7 +69,7 @@ def blocks(documents: Iterable[Document]) -> Iterator[str]:
 
     Raises:
         DataError: something that columns cannot say: overlapping entities, a boundary inside a
-            word, white space in a word or a label, an unknown stretch.
+            word, white space in a word or a label, an unknown stretch, types that were looked for.
     """
     group = None
     for document in documents:
@@ -82,6 +82,8 @@ def blocks(documents: Iterable[Document]) -> Iterator[str]:
 def _block(document: Document) -> str:
     if document.unknown:
         raise DataError("columns cannot hold unknown stretches: write .jsonl")
+    if document.types is not None:
+        raise DataError("columns cannot hold which types were looked for: write .jsonl")
     words = [document.text[start:end] for start, end in document.words()]
     indices = word_indices(document)
     spans = [(*indices(e.span), e.label) for e in document.entities]

@@ -2,12 +2,14 @@
 
 Characters: `{"text": …, "entities": [{"start": 0, "end": 7, "label": "DRUG"}]}`, optionally with
 `score`, `id` and `source` on an entity. Words: `{"tokens": […], "spans": [[0, 1, "DRUG"]]}`; the
-text is the words joined by one space. Both may have `id`, `doc_id` (the group) and `unknown`
-(stretches left out of training). Several labels at the same place are an ambiguous label.
+text is the words joined by one space. Both may have `id`, `doc_id` (the group), `unknown`
+(stretches left out of training) and `types` (those that were looked for). Several labels at the
+same place are an ambiguous label.
 """
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -22,11 +24,16 @@ class _Item(BaseModel):
 
     id: str | int | None = None
     doc_id: str | int | None = None
+    types: list[str] | None = None
 
-    def names(self) -> dict[str, str | None]:
-        """Id and group as a document has them."""
-        named = {"id": self.id, "group": self.doc_id}
-        return {name: None if value is None else str(value) for name, value in named.items()}
+    def named(self, document: Document) -> Document:
+        """The document with the item's id, group and types."""
+        return replace(
+            document,
+            id=None if self.id is None else str(self.id),
+            group=None if self.doc_id is None else str(self.doc_id),
+            types=None if self.types is None else tuple(self.types),
+        )
 
 
 class _EntityItem(BaseModel):
@@ -111,7 +118,7 @@ def _character_document(line: str) -> Document:
     item = _CharacterItem.model_validate_json(line)
     entities = tuple(entity.entity() for entity in item.entities)
     tokens = tuple(item.tokens) if item.tokens is not None else None
-    return Document(item.text, entities, tokens=tokens, unknown=tuple(item.unknown), **item.names())
+    return item.named(Document(item.text, entities, tokens=tokens, unknown=tuple(item.unknown)))
 
 
 def _token_document(line: str) -> Document:
@@ -131,16 +138,16 @@ def _token_document(line: str) -> Document:
             )
         return offsets[start][0], offsets[end - 1][1]
 
-    return Document(
+    document = Document(
         text=" ".join(item.tokens),
         entities=tuple(
             Entity(*characters(start, end, f"span {label!r}"), label)
             for start, end, label in item.spans
         ),
         tokens=tuple(offsets),
-        **item.names(),
         unknown=tuple(characters(*span, "unknown stretch") for span in item.unknown),
     )
+    return item.named(document)
 
 
 def characters_line(document: Document) -> str:
@@ -197,7 +204,7 @@ def word_indices(document: Document) -> Callable[[Offsets], Offsets]:
 
 
 def _head(document: Document) -> dict[str, object]:
-    head = {"id": document.id, "doc_id": document.group}
+    head = {"id": document.id, "doc_id": document.group, "types": document.types}
     return {name: value for name, value in head.items() if value is not None}
 
 
