@@ -10,7 +10,7 @@ demo: $(READY)
 	$(BIN)/convener demo $(DEMO_OPTIONS)
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .
