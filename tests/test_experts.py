@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -110,6 +110,29 @@ def test_answers_are_remembered_and_an_added_expert_costs_its_own(
     assert kept.items() <= now.items()
     assert len(now) == len(kept) + 1
     Library.open(library).remove("late")
+
+
+def test_only_those_who_were_not_asked_before_are_asked(library: Path) -> None:
+    shelf = Library.open(library)
+    calls: list[list[str]] = []
+
+    def answer(names: Sequence[str]) -> Iterator[tuple[str, list[Document]]]:
+        calls.append(list(names))
+        for name in names:
+            if name == "places" and len(calls) == 1:
+                raise KeyboardInterrupt
+            yield name, [Document(f"{name} was asked {len(calls)}")]
+
+    with pytest.raises(KeyboardInterrupt):
+        shelf.remembered("a sample", ["half", "places", "clinic"], answer)
+    found = shelf.remembered("a sample", ["places", "half"], answer)
+    assert found == shelf.remembered("a sample", ["places", "half"], answer)
+    assert {name: said[0].text for name, said in found.items()} == {
+        "places": "places was asked 2",
+        "half": "half was asked 1",
+    }
+    shelf.remembered("another", ["half"], answer)
+    assert calls == [["half", "places", "clinic"], ["places"], [], ["half"]]
 
 
 def test_the_base_is_whole_and_the_same_for_every_expert(library: Path) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +133,7 @@ def adapt_library(
     *,
     config: AdaptConfig | None = None,
     gold: Texts | None = None,
+    listener: Listener | None = None,
 ) -> Adaptation:
     """The best model for a new domain that a library's experts make without training (SaM).
 
@@ -165,7 +167,8 @@ def adapt_library(
         [replace(document, entities=()) for document in sample],
         config,
         labelled,
-        lambda name, answer: shelf.remembered(name, asked, answer),
+        partial(shelf.remembered, asked),
+        listener,
     )
     card = Card(
         encoder=shelf.config.reader.encoder,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convener.cli import options
-from convener.cli.console import err, out, table
+from convener.cli.console import err, out, rounds, table
 from convener.errors import ConfigError
 from convener.files import open_output
 
@@ -45,13 +45,15 @@ def adapt(
     storage.check_target(output)
     settings = {"experts": experts, "sentences": sentences, "seed": seed}
     config = parsed(AdaptConfig, settings | {"merge": {"method": merge, "seed": seed}})
-    made = adapt_library(
-        library,
-        options.documents(target, on_error),
-        wanted_types(types),
-        config=config,
-        gold=options.documents(labelled, on_error) if labelled else None,
-    )
+    with rounds() as listener:
+        made = adapt_library(
+            library,
+            options.documents(target, on_error),
+            wanted_types(types),
+            config=config,
+            gold=options.documents(labelled, on_error) if labelled else None,
+            listener=listener,
+        )
     for kind, ranking in made.adapted.rankings.items():
         chosen = made.adapted.chosen[kind]
         rows = [(r.name, r.score, r.spread, "merged" if r.name in chosen else "") for r in ranking]

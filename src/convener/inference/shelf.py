@@ -11,7 +11,7 @@ Adding an expert is adding a folder. An expert made for another base is refused.
 
 import hashlib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -188,16 +188,20 @@ class Library:
         return wrong
 
     def remembered(
-        self, name: str, asked: str, answer: Callable[[], list[Document]]
-    ) -> list[Document]:
-        """What an expert answered to `asked`, from the last time if it was asked before."""
+        self,
+        asked: str,
+        names: Sequence[str],
+        answer: Callable[[Sequence[str]], Iterable[tuple[str, list[Document]]]],
+    ) -> dict[str, list[Document]]:
+        """What experts answered to `asked`; `answer` asks those that were not asked it before."""
+        paths = {name: self._answers(asked, name) for name in names}
+        for name, answers in answer([name for name in names if not paths[name].is_file()]):
+            write(paths[name], answers)
+        return {name: list(read(path)) for name, path in paths.items()}
+
+    def _answers(self, asked: str, name: str) -> Path:
         key = hashlib.sha256(f"{asked} {sha256(self.folder / name / _ADAPTER)}".encode())
-        path = self.folder / _ANSWERS / f"{key.hexdigest()}.jsonl"
-        if path.is_file():
-            return list(read(path))
-        answers = answer()
-        write(path, answers)
-        return answers
+        return self.folder / _ANSWERS / f"{key.hexdigest()}.jsonl"
 
     def _checked(self, folder: Path) -> ExpertCard:
         path = folder / _CARD

@@ -149,17 +149,24 @@ class Reader(Expert):
         owned = [(example.stop - example.start) // rows for example in examples]
         return Batch.of(examples, owned, self.encoder.words.padding)
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Log-probabilities [rows, 2] of no and yes."""
-        return self.learn(batch)[0]
+    def forward(self, batch: Batch, words: Tensor | None = None) -> Tensor:
+        """Log-probabilities [rows, 2] of no and yes, as `learn` gives them."""
+        return self.learn(batch, words)[0]
 
-    def learn(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """Log-probabilities [rows, 2], and the weights of BERT-MRC's loss [rows]."""
+    def learn(self, batch: Batch, words: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Log-probabilities [rows, 2], and the weights of BERT-MRC's loss [rows].
+
+        `words` [batch, words, types, dim], read under all questions, spare it reading them.
+        """
         places, real = batch.words()
         owned = torch.arange(places.shape[1], device=places.device) < batch.owned[:, None]
         taught = self._taught(batch, owned)
         types = self._types(len(places), taught, self._sought(batch, owned))
-        words, present = self._words(batch, types, places, real)
+        if words is None:
+            words = self.questions.words(self.encoder, batch, types, places)
+        present = _present(types, real)
+        if self.attention is not None:
+            words = self.attention(words, present)
         starts, ends = self.heads.edges(words, types)
         own = present & owned[:, :, None]
         least = 0.0 if self.training else _BORDERLINE
@@ -192,13 +199,6 @@ class Reader(Expert):
     def embed(self, batch: Batch) -> Tensor:
         """Mean hidden state of each context's sub-words, read without a question."""
         return self.encoder.mean(batch.ids, batch.mask, batch.shapes)
-
-    def _words(
-        self, batch: Batch, types: Tensor, places: Tensor, real: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        words = self.questions.words(self.encoder, batch, types, places)
-        present = _present(types, real)
-        return words if self.attention is None else self.attention(words, present), present
 
     def _taught(self, batch: Batch, owned: Tensor) -> Tensor | None:
         """What supervision calls entities, as a grid [batch, words, 2 + widths, types]."""

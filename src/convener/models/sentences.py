@@ -1,10 +1,10 @@
-"""What a text is about: sentence embeddings, by which domains are compared.
+"""What a text is about: sentence embeddings, by which domains and questions are compared.
 
 The embedded encoder is a sentence encoder by training, so it serves here too, whatever encoder the
 experts read with. It comes from disk and is checked, as everywhere.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,22 @@ from convener.errors import DataError
 from convener.models.encoders import minilm_folder, quiet
 
 LIMIT = 500
+KINDRED = 0.6
+
+Vectors = NDArray[np.float32]
 
 
-def domain(texts: Sequence[str], seed: int = 0) -> tuple[NDArray[np.float32], float, int]:
+def embedded(texts: Sequence[str]) -> Vectors:
+    """Normalised embeddings of texts, [texts, dim]."""
+    from sentence_transformers import SentenceTransformer
+
+    with quiet():
+        encoder = SentenceTransformer(str(minilm_folder()), device="cpu", local_files_only=True)
+    vectors = encoder.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
+    return np.asarray(vectors, dtype=np.float32)
+
+
+def domain(texts: Sequence[str], seed: int = 0) -> tuple[Vectors, float, int]:
     """Mean [dim] of the normalised embeddings of at most 500 texts, their spread, their number.
 
     The spread is the mean of one minus the cosine of each with the mean.
@@ -23,19 +36,33 @@ def domain(texts: Sequence[str], seed: int = 0) -> tuple[NDArray[np.float32], fl
     Raises:
         DataError: there is no text.
     """
-    from sentence_transformers import SentenceTransformer
-
     written = [text for text in texts if text.strip()]
     if not written:
         raise DataError(f"expected sentences to compare domains by, got {len(texts)} empty ones")
     drawn = np.random.default_rng(seed).permutation(len(written))[:LIMIT]
-    with quiet():
-        encoder = SentenceTransformer(str(minilm_folder()), device="cpu", local_files_only=True)
-    vectors = encoder.encode(
-        [written[index] for index in sorted(drawn)],
-        normalize_embeddings=True,
-        show_progress_bar=False,
-    )
-    mean = np.asarray(vectors, dtype=np.float32).mean(axis=0)
+    vectors = embedded([written[index] for index in sorted(drawn)])
+    mean = vectors.mean(axis=0)
     cosines = vectors @ mean / max(float(np.linalg.norm(mean)), 1e-9)
     return mean, float(1 - cosines.mean()), len(drawn)
+
+
+def kindred(
+    wanted: Mapping[str, str], known: Mapping[str, Mapping[str, str]]
+) -> dict[str, frozenset[str]]:
+    """Which of the wanted types each expert knows, maybe by another name.
+
+    Types come with their questions. An expert knows a type if it was trained on it, or on one whose
+    question means about the same: their embeddings have a cosine of at least 0.6. So who was taught
+    PER knows *politician*, and who was taught Disease does not.
+    """
+    texts = [*wanted.values(), *(q for types in known.values() for q in types.values())]
+    vectors = dict(zip(texts, embedded(texts), strict=True)) if texts else {}
+    return {
+        name: frozenset(
+            label
+            for label, question in wanted.items()
+            if label in types
+            or any(float(vectors[question] @ vectors[q]) >= KINDRED for q in types.values())
+        )
+        for name, types in known.items()
+    }

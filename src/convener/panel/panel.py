@@ -18,6 +18,7 @@ from torch import Tensor
 
 from convener.errors import ConfigError
 from convener.models.expert import Example, Expert, Rows
+from convener.models.stacked import Stacked
 from convener.panel.selection import integrate
 from convener.text.documents import Document
 from convener.training.batching import length_batches
@@ -73,30 +74,48 @@ class Panel:
                 replace(found[0], entities=integrate([d.entities for d in found], flat))
                 for found in zip(*alone, strict=True)
             ]
-        expert = self.experts[0]
         answers = self.probabilities(documents, examples)
-        return [
-            replace(
-                document, entities=expert.decode(document, rows) if len(rows) else (), types=None
-            )
-            for document, rows in zip(documents, answers, strict=True)
-        ]
+        return _decoded(self.experts[0], documents, answers)
 
 
-def log_beliefs(expert: Expert, examples: Sequence[Example], documents: int) -> list[Rows]:
-    """Log-probabilities of one expert for each document, dropout off, no gradients."""
+def annotate_each(stacked: Stacked, documents: Sequence[Document]) -> list[list[Document]]:
+    """What a panel of each of the stacked experts alone would annotate."""
+    answers = log_beliefs(stacked, stacked.examples(documents), len(documents))
+    return [
+        _decoded(stacked, documents, [np.exp(r[:, expert]) if len(r) else r for r in answers])
+        for expert in range(len(stacked.experts))
+    ]
+
+
+def _decoded(
+    expert: Expert | Stacked, documents: Sequence[Document], answers: Sequence[Rows]
+) -> list[Document]:
+    return [
+        replace(document, entities=expert.decode(document, rows) if len(rows) else (), types=None)
+        for document, rows in zip(documents, answers, strict=True)
+    ]
+
+
+def log_beliefs(
+    expert: Expert | Stacked, examples: Sequence[Example], documents: int
+) -> list[Rows]:
+    """Log-probabilities of one expert for each document, dropout off, no gradients.
+
+    Of stacked experts they are [rows, experts, classes].
+    """
     pieces: list[list[tuple[int, Rows]]] = [[] for _ in range(documents)]
     for example, rows in _beliefs(expert, examples):
         pieces[example.document].append((example.start, rows))
-    classes = next((rows.shape[1] for parts in pieces for _, rows in parts), 1)
-    empty = np.zeros((0, classes), dtype=np.float32)
+    empty = next((rows[:0] for parts in pieces for _, rows in parts), np.zeros((0, 1), np.float32))
     return [
         np.concatenate([empty, *(rows for _, rows in sorted(parts, key=lambda part: part[0]))])
         for parts in pieces
     ]
 
 
-def _beliefs(expert: Expert, examples: Sequence[Example]) -> Iterator[tuple[Example, Rows]]:
+def _beliefs(
+    expert: Expert | Stacked, examples: Sequence[Example]
+) -> Iterator[tuple[Example, Rows]]:
     expert.eval()
     device = next(expert.parameters()).device
     with torch.inference_mode():

@@ -48,7 +48,7 @@ def by_performance(
 ) -> list[Ranked]:
     """Experts by F1 of their answers against the vote of the others, or against `gold`.
 
-    `answers` are those of each expert on the same sentences, `knows` the types it was trained on.
+    `answers` are those of each expert on the same sentences, `knows` the types that it knows.
     The spread is over bootstrap resamples of the sentences.
     """
     ranked = []

@@ -14,7 +14,7 @@ Nothing is trained. Experts answer the questions of the target's types, whatever
 trained on, so experts with different types vote and merge.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -24,13 +24,19 @@ from pydantic import BaseModel, ConfigDict, Field
 from convener.errors import ConfigError
 from convener.models.adapter import Adapter, apply
 from convener.models.reader import Reader
+from convener.models.sentences import kindred
+from convener.models.stacked import Stacked
 from convener.panel.library import ExpertCard
 from convener.panel.merging import MergeConfig, merge
-from convener.panel.panel import Panel
+from convener.panel.panel import Panel, annotate_each
 from convener.panel.selection import Ranked, Vector, by_performance, by_similarity
 from convener.text.documents import Document
+from convener.training.progress import Listener, Silence
 
-Ask = Callable[[str, Callable[[], list[Document]]], list[Document]]
+Answer = Callable[[Sequence[str]], Iterator[tuple[str, list[Document]]]]
+Ask = Callable[[Sequence[str], Answer], dict[str, list[Document]]]
+
+_TOGETHER = 8
 
 
 class AdaptConfig(BaseModel):
@@ -64,29 +70,29 @@ def adapt(
     sample: Sequence[Document],
     config: AdaptConfig,
     gold: Sequence[Document] | None = None,
-    ask: Ask = lambda name, answer: answer(),
+    ask: Ask = lambda names, answer: dict(answer(names)),
+    listener: Listener | None = None,
 ) -> Adapted:
     """Steps 1 to 4.
 
     `base` makes the base reader with the target's questions, `adapter` loads the changes of an
     expert, `target` is the target's mean embedding and `sample` its sampled sentences, `gold` the
-    same with labels where there are some. `ask(name, answer)` may bring back what an expert
-    answered before instead of asking it.
+    same with labels where there are some. `ask(names, answer)` may bring back what experts
+    answered before, and ask by `answer` only the others.
 
     Raises:
         ConfigError: no expert, or only one and no labels to rank it by.
     """
     if not cards:
         raise ConfigError("expected experts to choose from, got an empty library: add one first")
+    listener = listener or Silence()
     rankings: dict[str, list[Ranked]] = {}
     if config.select != "performance":
         vectors = {name: card.vector for name, card in cards.items()}
         rankings["similarity"] = by_similarity(target, vectors)
     if config.select != "similarity" and (len(cards) > 1 or gold is not None):
-        answers = {
-            name: ask(name, partial(answers_of, base, adapter, name, sample)) for name in cards
-        }
-        knows = {name: frozenset(card.types) for name, card in cards.items()}
+        answers = ask(list(cards), partial(answers_of, base, adapter, sample, listener))
+        knows = kindred(base().config.questions or {}, {n: card.types for n, card in cards.items()})
         rankings["performance"] = by_performance(
             answers, knows, gold, config.resamples, config.seed
         )
@@ -102,10 +108,12 @@ def adapt(
     distinct: dict[frozenset[str], str] = {}
     for kind, names in chosen.items():
         distinct.setdefault(frozenset(names), kind)
-    readers = [
-        merged(base(), rankings[kind][: config.experts], adapter, config)
-        for kind in distinct.values()
-    ]
+    readers = []
+    listener.stage("merge experts", len(distinct))
+    for kind in distinct.values():
+        readers.append(merged(base(), rankings[kind][: config.experts], adapter, config))
+        listener.step()
+    listener.stage_done("merge experts", readers)
     return Adapted(Panel(readers, "union" if len(readers) > 1 else "mean"), rankings, chosen)
 
 
@@ -131,10 +139,16 @@ def merged(
 def answers_of(
     base: Callable[[], Reader],
     adapter: Callable[[str], Adapter],
-    name: str,
     sample: Sequence[Document],
-) -> list[Document]:
-    """What one expert answers on the sampled sentences."""
-    reader = base()
-    apply(reader, adapter(name))
-    return Panel([reader]).annotate(sample)
+    listener: Listener,
+    names: Sequence[str],
+) -> Iterator[tuple[str, list[Document]]]:
+    """What each of the experts answers on the sampled sentences; some are asked at a time."""
+    listener.stage("ask experts", len(names))
+    for begin in range(0, len(names), _TOGETHER):
+        some = names[begin : begin + _TOGETHER]
+        stacked = Stacked(base(), [adapter(name) for name in some])
+        for name, answers in zip(some, annotate_each(stacked, sample), strict=True):
+            listener.step()
+            yield name, answers
+    listener.stage_done("ask experts", [])
