@@ -16,7 +16,7 @@ import json
 import os
 import resource
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -248,9 +248,14 @@ def quality(target: str, library: str, seeds: Sequence[int], part: int | None) -
 
 
 def cost(library: str) -> list[jobs.Row]:
-    """What adapting costs: from nothing, again, and when one expert joins."""
+    """What adapting costs: from nothing, again, when one expert joins; and asking all experts."""
     import shutil
     import tempfile
+
+    from convener.experts import adapt_library
+    from convener.models.adapter import apply
+    from convener.models.stacked import Stacked
+    from convener.panel.panel import Panel, annotate_each
 
     rows: list[jobs.Row] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -261,20 +266,34 @@ def cost(library: str) -> list[jobs.Row]:
         last = on.library.names[-1]
         shutil.move(copy / last, Path(folder) / last)
 
-        def measured(step: str) -> None:
-            from convener.experts import adapt_library
-
+        def measured(step: str, work: Callable[[], object]) -> None:
             began = time.monotonic()
-            adapt_library(copy, on.unlabelled, on.questions)
+            work()
             seconds = round(time.monotonic() - began, 2)
-            experts = {"experts": len(on.library.names)}
-            row = {"task": "cost", "step": step} | experts
+            row = {"task": "cost", "step": step, "experts": len(on.library.names)}
             rows.append(row | {"seconds": seconds, "peak_mb": peak_mb()} | jobs.provenance())
 
-        measured("adapt")
-        measured("adapt again")
+        def adapted() -> None:
+            adapt_library(copy, on.unlabelled, on.questions)
+
+        measured("adapt", adapted)
+        measured("adapt again", adapted)
         on.library.add(Path(folder) / last)
-        measured("adapt after adding one")
+        measured("adapt after adding one", adapted)
+        base = on.library.reader(on.questions, 16, False)
+        adapters = [on.library.adapter(name) for name in on.library.names]
+        sample = on.unlabelled[:50]
+
+        def one_by_one() -> None:
+            for adapter in adapters:
+                reader = base.clone()
+                apply(reader, adapter)
+                Panel([reader]).annotate(sample)
+
+        measured(
+            "ask experts together", lambda: list(annotate_each(Stacked(base, adapters), sample))
+        )
+        measured("ask experts one by one", one_by_one)
     return rows
 
 

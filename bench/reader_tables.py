@@ -1,0 +1,115 @@
+"""Tables on readers."""
+
+from markdown import load, summary, table
+
+
+def quality() -> list[dict]:
+    """Training runs of readers."""
+    return [row for row in load("multitask") if row["task"] == "quality"]
+
+
+def multitask() -> str:
+    """F1 of readers and a tagger by set, and how much each set was cut."""
+    rows = [row for row in quality() if row["method"] != "unseen"]
+
+    def where(row: dict) -> tuple:
+        return row["set"], row["train_sentences"], row["steps"]
+
+    sets = list(dict.fromkeys(map(where, rows)))
+
+    def cell(method: str, chosen: tuple) -> str:
+        return summary([r["f1"] for r in rows if (r["method"], where(r)) == (method, chosen)])
+
+    return table(
+        ["", *(f"{name}, {count:,} sentences, {steps} steps" for name, count, steps in sets)],
+        (
+            [method, *(cell(method, chosen) for chosen in sets)]
+            for method in dict.fromkeys(row["method"] for row in rows)
+        ),
+    )
+
+
+def multitask_types() -> str:
+    """F1 of each type under BERT-MRC and Multi-NER, rare types marked."""
+    rows = quality()
+    lines = []
+    for data in dict.fromkeys(row["set"] for row in rows):
+        both = [
+            next((r for r in rows if (r["set"], r["method"]) == (data, method)), None)
+            for method in ("bert-mrc", "multi-ner")
+        ]
+        if None in both:
+            continue
+        total = sum(both[0]["gold"].values())
+        for label, count in both[0]["gold"].items():
+            rare = ", rare" if count < 0.05 * total else ""
+            cells = [f"{row['type_f1'][label]:.1f}" for row in both]
+            lines.append([data, f"{label} ({count}{rare})", *cells])
+    return table(["set", "type", "BERT-MRC", "Multi-NER"], lines)
+
+
+def type_questions() -> str:
+    """What one type's presence does to the others, and what an unseen type gives."""
+    rows = quality()
+    unseen = {r["set"]: r["type_f1"] for r in rows if r["method"] == "unseen"}
+    lines = []
+    for row in rows:
+        for label, (with_it, without_it) in row.get("others", {}).items():
+            asked = unseen.get(row["set"], {}).get(label)
+            cells = [
+                f"{with_it:.1f}",
+                f"{without_it:.1f}",
+                "–" if asked is None else f"{asked:.1f}",
+            ]
+            lines.append([row["set"], label, *cells])
+    return table(["set", "type", "others, F1 with it", "without it", "unseen, F1"], lines)
+
+
+def nested_distant() -> str:
+    """Readers taught by a dictionary's nested labels."""
+    return table(
+        ["", "precision", "recall", "F1", "inner entities found"],
+        (
+            [
+                row["method"],
+                *(f"{row[name]:.1f}" for name in ("precision", "recall", "f1")),
+                f"{row['inner_found']} (gold has {row['inner_gold']})",
+            ]
+            for row in load("nested_distant")
+        ),
+    )
+
+
+def type_attention() -> str:
+    """The attention between types of a reader of GENIA."""
+    rows = [r for r in quality() if r["set"] == "genia" and "attention" in r]
+    if not rows:
+        return "\n"
+    row = next((r for r in rows if r["method"] == "multi-ner"), rows[0])
+    return table(
+        ["", *row["labels"]],
+        (
+            [label, *(f"{value:.2f}" for value in values)]
+            for label, values in zip(row["labels"], row["attention"], strict=True)
+        ),
+    )
+
+
+def multitask_cost() -> str:
+    """Seconds and memory by number of types."""
+    rows = [row for row in load("multitask") if row["task"] == "cost"]
+    lines = []
+    for mode, types in sorted({(row["mode"], row["types"]) for row in rows}):
+        chosen = {r["method"]: r for r in rows if (r["mode"], r["types"]) == (mode, types)}
+        longest = max(row["words"] for row in chosen.values())
+        cells = [
+            f"{chosen[method][column]:,.{digits}f}"
+            if method in chosen and (column != "peak_mb" or chosen[method]["words"] == longest)
+            else "–"
+            for column, digits in (("seconds_per_1000_words", 2), ("peak_mb", 0))
+            for method in ("dense", "exact", "shared")
+        ]
+        lines.append([mode, str(types), *cells])
+    models = ("dense", "exact", "shared")
+    head = [f"{model}, {unit}" for unit in ("s", "MB") for model in models]
+    return table(["", "types", *head], lines)
