@@ -7,7 +7,8 @@ source was labelled with. It is the base from which each source becomes an exper
 process each, and `unified`, trained on all sources for as many steps as all experts together, the
 only one of another. Then, a process for each target: only unlabelled dev sentences of the target
 are used to select, and the result is scored on its test split. `oracle` is the single expert that
-is best on test, which nobody can know. Seeds draw the sampled sentences and what merging drops.
+is best on test, which nobody can know. Seeds draw the sampled sentences; other ways of merging and
+other numbers of experts and sentences are tried with the first.
 Rows that the results file has are not made again.
 """
 
@@ -238,12 +239,12 @@ def quality(target: str, library: str, seeds: Sequence[int], part: int | None) -
         on.sam("similarity-only", seed, select="similarity")
         on.sam("performance-only", seed, select="performance")
         on.sam("sam", seed)
-        for merge in MERGES:
-            on.sam("sam", seed, merge={"method": merge, "seed": seed})
-        for m in (1, 2, everything):
-            on.sam("sam", seed, experts=m)
-        for n in (10, 200):
-            on.sam("sam", seed, sentences=n)
+    for merge in MERGES:
+        on.sam("sam", seeds[0], merge={"method": merge, "seed": seeds[0]})
+    for m in (1, 2, everything):
+        on.sam("sam", seeds[0], experts=m)
+    for n in (10, 200):
+        on.sam("sam", seeds[0], sentences=n)
     return on.rows
 
 

@@ -149,7 +149,10 @@ def adapt_library(
     cards = shelf.cards()
     target = list(as_documents(texts))
     questions = dict(types) if isinstance(types, Mapping) else questions_for(types)
-    vector, _, _ = domain([document.text for document in target], config.seed)
+    texts_of = [document.text for document in target]
+    vector = shelf.remembered_vector(
+        f"{config.seed} {fingerprint(target)}", lambda: domain(texts_of, config.seed)[0]
+    )
     labelled = list(as_documents(gold)) if gold is not None else None
     sample = labelled or [
         target[index] for index in sampled(len(target), config.sentences, config.seed)

@@ -4,18 +4,22 @@
     base.safetensors        what of the base is not the pretrained encoder's
     NAME/card.json          what is known of an expert
     NAME/adapter.safetensors    how it changes the base
-    .answers/               what experts answered on samples, kept for the next selection
+    .answers/               what experts answered on samples, and the vectors of targets, kept for
+                            the next selection
 
 Adding an expert is adding a folder. An expert made for another base is refused.
 """
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
+from safetensors.numpy import load_file as load_arrays
+from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -25,6 +29,7 @@ from convener.models.adapter import Adapter, flat, unflat
 from convener.models.reader import Reader
 from convener.models.reader_config import ReaderConfig
 from convener.panel.library import ExpertCard
+from convener.panel.selection import Vector
 from convener.text.documents import Document
 from convener.text.formats import read, write
 from convener.training.checkpoints import apart
@@ -198,6 +203,18 @@ class Library:
         for name, answers in answer([name for name in names if not paths[name].is_file()]):
             write(paths[name], answers)
         return {name: list(read(path)) for name, path in paths.items()}
+
+    def remembered_vector(self, asked: str, compute: Callable[[], Vector]) -> Vector:
+        """The vector of a target, from the last time if it was computed before."""
+        path = self.folder / _ANSWERS / f"{hashlib.sha256(asked.encode()).hexdigest()}.safetensors"
+        if path.is_file():
+            return load_arrays(path)["vector"]
+        vector = compute()
+        path.parent.mkdir(exist_ok=True)
+        partial = path.with_suffix(f".partial-{os.getpid()}")
+        save_arrays({"vector": vector}, partial)
+        partial.replace(path)
+        return vector
 
     def _answers(self, asked: str, name: str) -> Path:
         key = hashlib.sha256(f"{asked} {sha256(self.folder / name / _ADAPTER)}".encode())

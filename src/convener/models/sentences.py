@@ -5,12 +5,17 @@ experts read with. It comes from disk and is checked, as everywhere.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convener.errors import DataError
 from convener.models.encoders import minilm_folder, quiet
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
 
 LIMIT = 500
 KINDRED = 0.6
@@ -20,12 +25,16 @@ Vectors = NDArray[np.float32]
 
 def embedded(texts: Sequence[str]) -> Vectors:
     """Normalised embeddings of texts, [texts, dim]."""
+    vectors = _encoder().encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
+    return np.asarray(vectors, dtype=np.float32)
+
+
+@cache
+def _encoder() -> "SentenceTransformer":
     from sentence_transformers import SentenceTransformer
 
     with quiet():
-        encoder = SentenceTransformer(str(minilm_folder()), device="cpu", local_files_only=True)
-    vectors = encoder.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
-    return np.asarray(vectors, dtype=np.float32)
+        return SentenceTransformer(str(minilm_folder()), device="cpu", local_files_only=True)
 
 
 def domain(texts: Sequence[str], seed: int = 0) -> tuple[Vectors, float, int]:
