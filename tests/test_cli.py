@@ -16,7 +16,7 @@ from convener.text.documents import Document
 from convener.text.formats import read, write
 
 PROGRAM = Path(sys.executable).with_name("convener")
-VERBS = ("demo", "label", "train", "evaluate", "predict", "info", "adapt")
+VERBS = ("demo", "compile", "label", "train", "evaluate", "predict", "info", "adapt", "audit")
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "COLUMNS": "100"}
 
 

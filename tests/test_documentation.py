@@ -33,6 +33,8 @@ def folder(tmp_path: Path, labelled: list[Document]) -> Path:
     (tmp_path / "notes.txt").write_text("\n".join(d.text for d in labelled), encoding="utf-8")
     (tmp_path / "types.txt").write_text("DRUG\nLOC\n", encoding="utf-8")
     (tmp_path / "drugs.csv").write_text("surface,label\naspirin,DRUG\ncodeine,DRUG\n")
+    rules = '[{"label": "LOC", "before": ["in"], "shape": ["title"]}]'
+    (tmp_path / "rules.json").write_text(rules, encoding="utf-8")
     write(tmp_path / "test.jsonl", labelled)
     return tmp_path
 

@@ -1,5 +1,6 @@
 """The gazetteer: longest names on word boundaries, case as each entry reads it."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -31,9 +32,11 @@ def reads(entry: Entry, surface: str) -> bool:
     name, seen = entry.surface.split(), surface.split()
     if [w.casefold() for w in name] != [w.casefold() for w in seen]:
         return False
+    if entry.case == "smart" and set(name) == {"us"}:
+        return False
     if entry.case == "ignore" or name == seen:
         return True
-    if entry.case == "exact":
+    if entry.case == "exact" or {word.lower() for word in name} == {"us"}:
         return False
     return len(name) > 1 or name[0].islower() or (seen[0].isupper() and len(seen[0]) > 3)
 
@@ -157,7 +160,7 @@ SOURCES = {
 @pytest.mark.parametrize("name", SOURCES)
 def test_every_source_says_the_same(tmp_path: Path, name: str) -> None:
     gazetteer = load(tmp_path, name, SOURCES[name])
-    assert [entry for listed in gazetteer.entries.values() for entry in listed] == [
+    assert list(gazetteer) == [
         Entry("aspirin", "DRUG", "d1", "ignore"),
         Entry('Smith, "Jo"', "PER"),
     ]
@@ -166,7 +169,7 @@ def test_every_source_says_the_same(tmp_path: Path, name: str) -> None:
 
 def test_a_list_of_names_takes_its_label_from_the_caller(tmp_path: Path) -> None:
     gazetteer = load(tmp_path, "names.txt", "Oslo\n\n Lima, Peru \n", "LOC")
-    assert names([e for v in gazetteer.entries.values() for e in v], "Oslo - Lima, Peru") == [
+    assert names(list(gazetteer), "Oslo - Lima, Peru") == [
         "Oslo",
         "Lima, Peru",
     ]
@@ -178,7 +181,7 @@ def test_label_and_case_of_the_caller_serve_rows_that_give_none(tmp_path: Path) 
     path.write_text("Oslo,, ,\nLima, , , \nZed,PER,,smart\n")
     gazetteer = Gazetteer.from_csv(path, label="LOC", case="ignore")
     assert gazetteer.unusable == []
-    assert {e.surface: (e.label, e.case) for v in gazetteer.entries.values() for e in v} == {
+    assert {e.surface: (e.label, e.case) for e in gazetteer} == {
         "Oslo": ("LOC", "ignore"),
         "Lima": ("LOC", "ignore"),
         "Zed": ("PER", "smart"),
@@ -221,3 +224,44 @@ def test_a_source_that_cannot_serve_is_refused_in_one_line(
 def test_a_missing_source_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.csv: no such file"):
         Gazetteer.from_csv(tmp_path / "none.csv")
+
+
+BROKEN = (
+    b'\xef\xbb\xbfsurface,label,priority\nOslo,LOC,\n"Li"ma,LOC\n"Rome,LOC\n'
+    b"\xe9t\xe9,LOC\nZed\x00,LOC\nNo,LOC,high\n" + b"x" * 5000 + b",LOC\n"
+)
+
+
+def test_broken_rows_are_listed_and_the_rest_is_used(tmp_path: Path) -> None:
+    good = [f"name {number},LOC,{number % 2}\n".encode() for number in range(20_000)]
+    (tmp_path / "a.csv").write_bytes(BROKEN + b"".join(good) + b'"Bonn,LOC\n"New\nYork",LOC\n"Ulm')
+    errors: list[DataError] = []
+    gazetteer = Gazetteer.from_file(tmp_path / "a.csv", on_error=errors.append)
+    assert len(gazetteer) == 20_002
+    assert "new york" in gazetteer
+    told = [line.removeprefix(f"{tmp_path}/") for line in [*map(str, errors), *gazetteer.unusable]]
+    lines = sorted(int(line.split(":")[1]) for line in told)
+    assert lines == [3, 4, 5, 6, 7, 8, 20_009, 20_012]
+    causes = "\n".join(told)
+    assert "a.csv:5: expected UTF-8 text, got byte 0xe9" in causes
+    assert "a.csv:6: expected text, got a NUL" in causes
+    assert "a.csv:7: expected a whole number as priority, got 'high'" in causes
+    assert "a.csv:8: expected a name of at most 1,000 characters, got 5,000: 'xxx" in causes
+    assert "a.csv:4: the table cannot be read" in causes
+
+
+def test_broken_json_costs_a_line(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"surface": "Oslo", "label": "X"}\n{\n[]\n{"surface": 5}\n')
+    errors: list[DataError] = []
+    gazetteer = Gazetteer.from_file(tmp_path / "a.jsonl", on_error=errors.append)
+    assert (len(gazetteer), len(errors), len(gazetteer.unusable)) == (1, 2, 1)
+
+
+@FAST
+@given(st.lists(entries, min_size=3, max_size=8), texts, st.randoms())
+def test_the_order_of_entries_means_nothing(
+    listed: list[Entry], text: str, rng: random.Random
+) -> None:
+    shuffled = rng.sample(listed, len(listed))
+    one, other = (list(Gazetteer(names).matches(text)) for names in (listed, shuffled))
+    assert [(m.start, m.end, m.labels) for m in one] == [(m.start, m.end, m.labels) for m in other]

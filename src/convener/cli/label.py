@@ -1,5 +1,9 @@
 """`convener label`: raw text and a dictionary in, distantly labelled documents out."""
 
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,12 +11,23 @@ import typer
 from convener.cli import options
 from convener.cli.console import err
 from convener.dictionary import Labeller, Summary
+from convener.dictionary.labeller import SOURCE, unmatched_names
+from convener.errors import ConfigError
+from convener.text.documents import Document
 from convener.text.formats import write
+
+
+class Voting(StrEnum):
+    """Who is right where sources differ; see `convener.dictionary.votes`."""
+
+    MAJORITY = "majority"
+    PRIORITY = "priority"
+    ACCURACY = "accuracy"
 
 
 def label(
     texts: Annotated[str, typer.Argument(help="Text, JSONL or CoNLL file; - is standard input.")],
-    dictionary: Annotated[str, typer.Argument(help="Names: CSV, TSV, JSONL, or one a line.")],
+    dictionary: Annotated[str, typer.Argument(help="Names: a table, a list, or compiled.")],
     output: Annotated[str, typer.Option("--output", "-o", help="Where to write; - is stdout.")],
     names_label: options.DictionaryLabel = None,
     case: options.DictionaryCase = options.CaseOption.SMART,
@@ -20,19 +35,69 @@ def label(
         bool, typer.Option(help="Mark unlisted words that look like names as unknown.")
     ] = False,
     nested: options.Nested = False,
+    stop: options.Stop = None,
+    possessives: options.Possessives = False,
+    plurals: options.Plurals = False,
+    workers: Annotated[int, typer.Option(min=1, help="How many processes label.")] = 1,
+    rules: Annotated[Path | None, typer.Option(help="JSON file of rules that label too.")] = None,
+    vote: Annotated[
+        Voting, typer.Option(help="How the dictionary and the rules settle what they dispute.")
+    ] = Voting.MAJORITY,
+    patch: Annotated[Path | None, typer.Option(help="Changes that convener audit wrote.")] = None,
     on_error: options.OnErrorOption = options.OnError.STOP,
 ) -> None:
     """Label raw text by a dictionary.
 
     Example: `convener label notes.txt drugs.csv -o labelled.jsonl`
     """
-    gazetteer = options.gazetteer(dictionary, names_label, case)
-    labeller = Labeller(gazetteer, abstain, nested)
+    from convener.dictionary.patch import Patch, read_changes
+
+    if rules is not None and nested:
+        raise ConfigError("a vote settles on entities that do not overlap: leave out --nested")
+    gazetteer = options.gazetteer(
+        dictionary, names_label, case, stop, possessives, plurals, on_error
+    )
+    changes = Patch(read_changes(patch)) if patch is not None else Patch([])
+    gazetteer = changes.names(gazetteer)
+    labeller = Labeller(gazetteer, abstain and rules is None, nested)
+    documents = labeller.label(options.documents(texts, on_error), workers)
+    reports: Callable[[], list[str]] = list
+    if rules is not None:
+        documents, reports = _voted(documents, rules, vote, abstain)
     summary = Summary()
-    labelled = summary.watch(labeller.label(options.documents(texts, on_error)))
-    write(output, labelled)
-    for line in summary_lines(summary):
+    write(output, summary.watch(changes.label(documents)))
+    unused = [f"{len(changes.unused)} changes of {patch} fit nothing here"] * bool(changes.unused)
+    for line in [*summary_lines(summary), *reports(), *unused]:
         err.print(line, markup=False)
+
+
+def _voted(
+    documents: Iterator[Document], rules: Path, vote: Voting, abstain: bool
+) -> tuple[Iterator[Document], Callable[[], list[str]]]:
+    """Documents on which the dictionary's labels and the rules have voted, and what they did."""
+    from convener.dictionary.patterns import read_rules
+    from convener.dictionary.rules import Source
+    from convener.dictionary.votes import Vote
+
+    said = Source(SOURCE, lambda document: document.entities)
+    votes = Vote([said, *read_rules(rules)], vote.value)
+    settled = votes.label(documents)
+    if abstain:
+        settled = (replace(d, unknown=unmatched_names(d)) for d in settled)
+
+    def reports() -> list[str]:
+        lines = []
+        for one in votes.report():
+            learned = "" if one.accuracy is None else f", accuracy {100 * one.accuracy:.0f} %"
+            lines.append(
+                f"{one.name}: {one.proposed} proposed, {100 * one.conflicts:.0f} % contradicted"
+                f"{learned}"
+            )
+            if one.failures:
+                lines.append(f"{one.name} broke on {one.failures}: {one.first_failure}")
+        return lines
+
+    return settled, reports
 
 
 def summary_lines(summary: Summary) -> list[str]:

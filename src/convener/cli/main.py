@@ -9,7 +9,19 @@ import sys
 import typer
 from safetensors import SafetensorError
 
-from convener.cli import adapt, demo, evaluate, experts, info, label, predict, train
+from convener.cli import (
+    adapt,
+    audit,
+    compiling,
+    demo,
+    evaluate,
+    experts,
+    info,
+    label,
+    predict,
+    review,
+    train,
+)
 from convener.errors import ConvenerError, short
 
 app = typer.Typer(
@@ -21,8 +33,9 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 VERBS = (
-    *(demo.demo, label.label, train.train, evaluate.evaluate),
+    *(demo.demo, compiling.compile, label.label, train.train, evaluate.evaluate),
     *(predict.predict, info.info, adapt.adapt),
+    *(audit.audit, review.review),
 )
 for verb in VERBS:
     app.command()(verb)

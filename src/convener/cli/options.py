@@ -10,6 +10,7 @@ from convener.cli.console import Skipped, err
 from convener.dictionary.gazetteer import Gazetteer
 from convener.text.documents import Document
 from convener.text.formats import read
+from convener.text.formats.lines import numbered_lines
 
 
 class OnError(StrEnum):
@@ -43,8 +44,13 @@ DictionaryLabel = Annotated[
 DictionaryCase = Annotated[
     CaseOption, typer.Option("--case", help="How the case of names is read.")
 ]
-
-
+Stop = Annotated[str | None, typer.Option(help="File of names never to match, one a line.")]
+Possessives = Annotated[
+    bool, typer.Option("--possessives", help="Names match with and without 's after their words.")
+]
+Plurals = Annotated[
+    bool, typer.Option("--plurals", help="Names also match in the plural of English.")
+]
 Nested = Annotated[bool, typer.Option("--nested", help="Also label names inside names.")]
 
 
@@ -55,21 +61,43 @@ def documents(path: str, on_error: OnError) -> Iterator[Document]:
     skipped.report()
 
 
-def gazetteer(path: str, label: str | None, case: CaseOption) -> Gazetteer:
+def gazetteer(
+    path: str,
+    label: str | None,
+    case: CaseOption,
+    stop: str | None = None,
+    possessives: bool = False,
+    plurals: bool = False,
+    on_error: OnError = OnError.STOP,
+) -> Gazetteer:
     """A dictionary, with a line on what was wrong in it."""
-    loaded = Gazetteer.from_file(path, label, case.value)
+    skipped = Skipped()
+    loaded = Gazetteer.from_file(
+        path,
+        label,
+        case.value,
+        stop=[line.text for line in numbered_lines(stop)] if stop else (),
+        possessives=possessives,
+        plurals=plurals,
+        on_error=skipped if on_error is OnError.SKIP else None,
+    )
+    skipped.report()
+    lines = []
     if loaded.unusable:
-        err.print(
-            f"{len(loaded.unusable)} rows of {path} cannot be used: {loaded.unusable[0]}",
-            markup=False,
+        lines.append(f"{len(loaded.unusable)} rows of {path} cannot be used: {loaded.unusable[0]}")
+    if loaded.left_out:
+        lines.append(
+            f"{len(loaded.left_out)} names of {path} are left out: {loaded.left_out[0]} "
+            "(case exact or ignore in its row keeps it)"
         )
     if loaded.duplicates:
-        err.print(f"{loaded.duplicates} rows of {path} repeat a name", markup=False)
+        lines.append(f"{loaded.duplicates} rows of {path} repeat a name")
     if loaded.ambiguous:
         name, labels = next(iter(loaded.ambiguous.items()))
-        err.print(
+        lines.append(
             f"{len(loaded.ambiguous)} names of {path} have several types and stay ambiguous, "
-            f"such as {name} ({', '.join(labels)})",
-            markup=False,
+            f"such as {name} ({', '.join(labels)})"
         )
+    for line in lines:
+        err.print(line, markup=False)
     return loaded

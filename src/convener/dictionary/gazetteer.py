@@ -1,67 +1,35 @@
 """A gazetteer: names with their types, found in text on word boundaries.
 
-A name is compared word by word with case folded, so spacing never matters; each entry then says
-how case is to be read:
+A name is compared word by word in one normal form (`convener.dictionary.normal`), so spacing never
+matters; each entry then says how case is to be read (`convener.dictionary.entries`). At each place
+the longest name wins, unless all are asked for. Entries of several types with one name make a match
+*ambiguous*, unless one has a higher priority; which is meant is left to the model.
 
-- `exact`: only as written;
-- `ignore`: in any case;
-- `smart` (the default): a single word with capitals ("May", "Apple", "NASA") must stand as written
-  or, if it is longer than three letters, in all capitals; lower-case names and names of several
-  words match in any case.
-
-At each place the longest name wins, unless all are asked for. Entries of several types with one
-name make a match *ambiguous*; which is meant is left to the model.
+A gazetteer of many names is better compiled once (`save`); the file is then ready at once.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast, get_args
 
-from convener.dictionary.sources import read_rows
+from convener.dictionary.compiled import Compiled, is_compiled, save
+from convener.dictionary.entries import Case, Entry
+from convener.dictionary.finder import Finder, Match
+from convener.dictionary.listed import Listed, keys_of
+from convener.dictionary.normal import key
+from convener.dictionary.sources import entry_of, read_rows
 from convener.errors import DataError
-from convener.text.tokens import words
+from convener.text.formats.lines import OnError
 
-Case = Literal["smart", "exact", "ignore"]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A name of the dictionary, its type, and optionally the id of the thing it names."""
-
-    surface: str
-    label: str
-    id: str | None = None
-    case: Case = "smart"
-
-    def accepts(self, surface: str) -> bool:
-        """Whether the case of a surface that equals the name otherwise is the right one."""
-        found, name = _cased(surface), _cased(self.surface)
-        if self.case == "ignore" or found == name:
-            return True
-        if self.case == "exact":
-            return False
-        if len(name) > 1 or self.surface == self.surface.lower():
-            return True
-        return surface.isupper() and len(surface) > 3
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """Entries that match a text at character offsets `[start, end)`."""
-
-    start: int
-    end: int
-    entries: tuple[Entry, ...]
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The types of the match, sorted; more than one means that it is ambiguous."""
-        return tuple(sorted({entry.label for entry in self.entries}))
+__all__ = ["Case", "Entry", "Gazetteer", "Match"]
 
 
 class Gazetteer:
     """Names and their types.
+
+    Names in `stop` never match. With `possessives` the 's of a name's words may be missing or
+    added; with `plurals` a name also matches in the plural of English. `unusable` and `left_out`
+    list rows that cannot be used and entries that smart case leaves out, with the reasons;
+    `duplicates` counts entries that repeat another.
 
     >>> drugs = Gazetteer([Entry("aspirin", "DRUG"), Entry("folic acid", "DRUG")])
     >>> text = "Aspirin and  folic acid."
@@ -69,131 +37,136 @@ class Gazetteer:
     [('Aspirin', ('DRUG',)), ('folic acid', ('DRUG',))]
     """
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
-        self.entries: dict[tuple[str, ...], list[Entry]] = {}
-        self.duplicates = 0
-        self.unusable: list[str] = []
-        self._longest: dict[str, int] = {}
+    def __init__(
+        self,
+        entries: Iterable[Entry],
+        *,
+        stop: Iterable[str] = (),
+        possessives: bool = False,
+        plurals: bool = False,
+    ) -> None:
+        listed = Listed(possessives, plurals)
         for entry in entries:
-            self._add(entry)
+            listed.add(entry)
+        self._use(listed, stop)
 
-    def _add(self, entry: Entry) -> None:
-        key = _folded(entry.surface)
-        if not key:
-            raise DataError(f"expected a name, got {entry.surface!r} for label {entry.label!r}")
-        if not entry.label:
-            raise DataError(f"the name {entry.surface!r} has no label")
-        known = self.entries.setdefault(key, [])
-        if any(
-            (entry.label, entry.case, _cased(entry.surface))
-            == (other.label, other.case, _cased(other.surface))
-            for other in known
-        ):
-            self.duplicates += 1
-            return
-        known.append(entry)
-        self._longest[key[0]] = max(len(key), self._longest.get(key[0], 0))
+    def _use(self, names: Listed | Compiled, stop: Iterable[str]) -> None:
+        self._names = names
+        self._about = names.about()
+        self.unusable: list[str] = []
+        self.left_out = names.left_out
+        self.duplicates = names.duplicates
+        options = self._about["possessives"], self._about["plurals"]
+        self._stopped = tuple(stop)
+        self._stop = frozenset(form for name in self._stopped for form in keys_of(name, *options))
+        self._finder = Finder(names, self._stop)
 
     @classmethod
     def from_file(
-        cls, path: str | Path, label: str | None = None, case: Case = "smart"
+        cls,
+        path: str | Path,
+        label: str | None = None,
+        case: Case = "smart",
+        *,
+        stop: Iterable[str] = (),
+        possessives: bool = False,
+        plurals: bool = False,
+        on_error: OnError | None = None,
     ) -> "Gazetteer":
-        """Read a CSV, TSV or JSONL file, or a plain list of names, one a line.
+        """Read a CSV, TSV or JSONL file, a plain list of names, or a compiled dictionary.
 
-        Tables have the columns surface, label and optionally id and case, in this order or under
-        a header of these names. `label` and `case` serve rows that give none. Rows without a name
-        or a label are left out and listed in `unusable`.
+        Tables have the columns surface, label and optionally id, case and priority, in this order
+        or under a header of these names. `label` and `case` serve rows that give none. Rows without
+        a name or a label are left out and listed in `unusable`; lines that are no rows at all are
+        handed to `on_error`.
 
         Raises:
-            DataError: the file can't be read, or has no usable name.
+            DataError: the file can't be read, or has no usable name; a line is no row, and there is
+                no `on_error`; a compiled file is given what was settled when it was made.
         """
         gazetteer = cls([])
+        if is_compiled(path):
+            if label or case != "smart" or possessives or plurals:
+                raise DataError(
+                    f"{path} is compiled: label, case, possessives and plurals are settled in it, "
+                    "give them when compiling"
+                )
+            gazetteer._use(Compiled(path), stop)
+            return gazetteer
+        listed = Listed(possessives, plurals)
+        unusable = []
         rows = 0
-        for place, row in read_rows(path):
+        for place, row in read_rows(path, on_error):
             rows += 1
             try:
-                gazetteer._add(_entry(row, label, case))
+                listed.add(entry_of(row, label, case), f"{place}: ")
             except DataError as error:
-                gazetteer.unusable.append(f"{place}: {error}")
-        if not gazetteer.entries:
-            reason = f"; the first row: {gazetteer.unusable[0]}" if gazetteer.unusable else ""
+                unusable.append(f"{place}: {error}")
+        if not listed.about()["names"]:
+            reasons = [*unusable, *listed.left_out]
             raise DataError(
-                f"{path}: expected names with labels (columns surface,label), "
-                f"found none in {rows} rows{reason}"
+                f"{path}: expected names with labels (columns surface,label), found none in "
+                f"{rows} rows" + (f"; the first row: {reasons[0]}" if reasons else "")
             )
+        gazetteer._use(listed, stop)
+        gazetteer.unusable = unusable
         return gazetteer
 
     from_csv = from_file
 
+    def having(self, entries: Iterable[Entry]) -> "Gazetteer":
+        """A gazetteer of other entries, with the options of this one."""
+        about = self._about
+        return Gazetteer(
+            entries,
+            stop=self._stopped,
+            possessives=about["possessives"],
+            plurals=about["plurals"],
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write a compiled dictionary, which `from_file` reads at once. Stopped names are in it.
+
+        Raises:
+            DataError: there is no name to save, the file can't be written, or the gazetteer came
+                from a compiled one.
+        """
+        if isinstance(self._names, Compiled):
+            raise DataError(f"{self._names.path} is compiled already: copy it")
+        save(path, self._names)
+
     def __len__(self) -> int:
-        return sum(map(len, self.entries.values()))
+        """How many entries there are, stopped ones left out."""
+        stopped = sum(form.own for name in self._stop for form in self._names.forms(name))
+        return self._about["names"] - stopped
+
+    def __iter__(self) -> Iterator[Entry]:
+        """All entries, stopped ones left out."""
+        for name in self._names:
+            if name not in self._stop:
+                yield from (form.entry for form in self._names.forms(name) if form.own)
 
     def __contains__(self, surface: object) -> bool:
-        """Whether a name is listed, whatever its case and spacing."""
-        return isinstance(surface, str) and _folded(surface) in self.entries
+        """Whether a name is listed and not stopped, whatever its case and spacing."""
+        if not isinstance(surface, str):
+            return False
+        name = key(surface)
+        return name not in self._stop and bool(self._names.forms(name))
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The types of the dictionary, sorted."""
-        return tuple(sorted({e.label for entries in self.entries.values() for e in entries}))
+        return tuple(self._about["types"])
 
     @property
     def ambiguous(self) -> dict[str, tuple[str, ...]]:
-        """Names listed under several types, with the types."""
-        return {
-            entries[0].surface: tuple(sorted({entry.label for entry in entries}))
-            for entries in self.entries.values()
-            if len({entry.label for entry in entries}) > 1
-        }
+        """Names listed under several types of one priority, with the types."""
+        listed = self._about["ambiguous"]
+        return {name: tuple(types) for name, types in listed.items() if name in self}
 
     def matches(self, text: str, nested: bool = False) -> Iterator[Match]:
         """The names in a text from left to right, the longest at each place, none overlapping.
 
         With `nested`, all names: also those inside or across others.
         """
-        offsets = words(text)
-        folded = _folded(text)
-        position = 0
-        while position < len(folded):
-            following = position + 1
-            for match, stop in self._at(text, offsets, folded, position):
-                yield match
-                if not nested:
-                    following = stop
-                    break
-            position = following
-
-    def _at(
-        self,
-        text: str,
-        offsets: tuple[tuple[int, int], ...],
-        folded: tuple[str, ...],
-        position: int,
-    ) -> Iterator[tuple[Match, int]]:
-        """Names that begin at a word, the longest first, each with the word after it."""
-        longest = self._longest.get(folded[position], 0)
-        for stop in range(min(position + longest, len(folded)), position, -1):
-            entries = self.entries.get(folded[position:stop])
-            if entries is None:
-                continue
-            start, end = offsets[position][0], offsets[stop - 1][1]
-            accepted = tuple(entry for entry in entries if entry.accepts(text[start:end]))
-            if accepted:
-                yield Match(start, end, accepted), stop
-
-
-def _cased(text: str) -> tuple[str, ...]:
-    return tuple(text[start:end] for start, end in words(text))
-
-
-def _folded(text: str) -> tuple[str, ...]:
-    return tuple(word.casefold() for word in _cased(text))
-
-
-def _entry(row: dict[str, str], label: str | None, case: Case) -> Entry:
-    surface = (row.get("surface") or "").strip()
-    chosen = (row.get("label") or "").strip() or label or ""
-    policy = (row.get("case") or "").strip() or case
-    if policy not in get_args(Case):
-        raise DataError(f"expected case {', '.join(get_args(Case))}, got {policy!r}")
-    return Entry(surface, chosen, row.get("id") or None, cast(Case, policy))
+        return self._finder.find(text, nested)

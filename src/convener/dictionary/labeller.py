@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from convener.dictionary.gazetteer import Gazetteer, Match
+from convener.dictionary.parallel import in_processes
+from convener.errors import ConfigError
 from convener.text.documents import Document, Entity, Offsets, by_span
 from convener.text.tokens import SHAPES, shape
 
@@ -40,17 +42,23 @@ class Labeller:
         labelled = replace(document, entities=entities, unknown=(), types=None)
         return replace(labelled, unknown=unmatched_names(labelled)) if self.abstain else labelled
 
-    def _matches(self, document: Document) -> Iterator[Match]:
-        matches = self.gazetteer.matches(document.text, self.nested)
-        if document.tokens is None:
+    def _matches(self, document: Document) -> list[Match]:
+        matches = list(self.gazetteer.matches(document.text, self.nested))
+        if document.tokens is None or not matches:
             return matches
         starts = {start for start, _ in document.tokens}
         ends = {end for _, end in document.tokens}
-        return (match for match in matches if match.start in starts and match.end in ends)
+        return [match for match in matches if match.start in starts and match.end in ends]
 
-    def label(self, documents: Iterable[Document]) -> Iterator[Document]:
-        """Documents labelled one by one."""
-        return map(self, documents)
+    def label(self, documents: Iterable[Document], workers: int = 1) -> Iterator[Document]:
+        """Documents labelled one by one, in their order, by one or several processes.
+
+        Raises:
+            ConfigError: less than one worker.
+        """
+        if workers < 1:
+            raise ConfigError(f"expected at least one worker, got {workers}")
+        return map(self, documents) if workers == 1 else in_processes(self, documents, workers)
 
 
 def unmatched_names(document: Document) -> tuple[Offsets, ...]:
@@ -84,7 +92,7 @@ def abstaining(documents: Sequence[Document], limit: float = 1.0) -> list[Docume
         for document in documents
     ]
     unmatched = sum(len(document.unknown) for document in marked)
-    labelled = sum(_words_in(document, _covered(document)) for document in documents)
+    labelled = sum(_words_in(document.words(), _covered(document)) for document in documents)
     return marked if unmatched <= limit * labelled else list(documents)
 
 
@@ -92,8 +100,8 @@ def _covered(document: Document) -> set[int]:
     return _positions(entity.span for entity in document.entities)
 
 
-def _words_in(document: Document, positions: set[int]) -> int:
-    return sum(start in positions for start, _ in document.words())
+def _words_in(words: Iterable[Offsets], positions: set[int]) -> int:
+    return sum(start in positions for start, _ in words) if positions else 0
 
 
 def _positions(spans: Iterable[Offsets]) -> set[int]:
@@ -120,11 +128,12 @@ class Summary:
 
     def add(self, document: Document) -> None:
         """Count one document; an ambiguous match counts once, as ambiguous."""
+        words = document.words()
         self.documents += 1
         self.documents_with_match += bool(document.entities)
-        self.words += len(document.words())
-        self.words_covered += _words_in(document, _covered(document))
-        self.words_unknown += _words_in(document, _positions(document.unknown))
+        self.words += len(words)
+        self.words_covered += _words_in(words, _covered(document))
+        self.words_unknown += _words_in(words, _positions(document.unknown))
         for _, entities in by_span(document.entities):
             if len(entities) == 1:
                 self.types[entities[0].label] += 1

@@ -1,78 +1,119 @@
-"""Rows of a dictionary file: CSV, TSV, JSONL or a plain list, each row with its place."""
+"""Rows of a dictionary file: CSV, TSV, JSONL or a plain list, each row with its place.
+
+Files are read as they stream, and a broken line costs that line alone: a quote that is opened may
+close some lines below, as names with line breaks do, but cannot swallow the rest.
+"""
 
 import csv
+import itertools
 import json
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast, get_args
 
-from convener.text.formats.lines import Line, numbered_lines
+from convener.dictionary.entries import Case, Entry
+from convener.errors import DataError, short
+from convener.text.formats.lines import Line, OnError, numbered_lines
 
-COLUMNS = ("surface", "label", "id", "case")
+COLUMNS = ("surface", "label", "id", "case", "priority")
+ROW_LINES = 20
 
 Row = tuple[str, dict[str, str]]
 
 
-def read_rows(path: str | Path) -> Iterator[Row]:
+def read_rows(path: str | Path, on_error: OnError | None = None) -> Iterator[Row]:
     """Rows of a file as dictionaries of `COLUMNS`, each with `file:line`.
 
     Raises:
-        DataError: the file is missing, not text, or not in the format of its ending.
+        DataError: the file is missing, or a table without a column of names; a line is not text or
+            not in the format of the file's ending, and there is no `on_error` to take the error.
     """
+
+    def refuse(error: DataError) -> None:
+        raise error
+
+    on_error = on_error or refuse
     ending = Path(path).suffix.lower()
-    lines = numbered_lines(path)
+    lines = (line for line in numbered_lines(path, on_error) if line.text.strip())
     if ending in {".csv", ".tsv"}:
-        return _table(lines, "," if ending == ".csv" else "\t")
+        return _table(lines, "," if ending == ".csv" else "\t", on_error)
     if ending in {".jsonl", ".ndjson", ".json"}:
-        return _json(lines)
-    return (
-        (f"{line.path}:{line.number}", {"surface": line.text})
-        for line in lines
-        if line.text.strip()
-    )
+        return _json(lines, on_error)
+    return ((f"{line.path}:{line.number}", {"surface": line.text}) for line in lines)
 
 
-def _table(lines: Iterator[Line], delimiter: str) -> Iterator[Row]:
-    last: Line | None = None
+def entry_of(row: dict[str, str], label: str | None, case: Case) -> Entry:
+    """The entry that a row speaks of; `label` and `case` serve where it has none.
 
-    def remembered() -> Iterator[str]:
-        nonlocal last
-        for line in lines:
-            last = line
-            yield line.text + "\n"
-
-    names: tuple[str, ...] | None = None
-    reader = csv.reader(remembered(), delimiter=delimiter, strict=True)
+    Raises:
+        DataError: a case or priority that is none.
+    """
+    surface = (row.get("surface") or "").strip()
+    chosen = (row.get("label") or "").strip() or label or ""
+    policy = (row.get("case") or "").strip() or case
+    if policy not in get_args(Case):
+        raise DataError(f"expected case {', '.join(get_args(Case))}, got {short(policy)}")
+    priority = (row.get("priority") or "").strip() or "0"
     try:
-        for cells in reader:
-            assert last is not None
-            if not any(cell.strip() for cell in cells):
-                continue
-            if names is None:
-                header = tuple(cell.strip().lower() for cell in cells)
-                names = header if {"surface", "label"} & set(header) else COLUMNS
-                if names is header and "surface" not in header:
-                    raise last.error("the header has no column 'surface': name the column of names")
-                if names is header:
-                    continue
-            place = f"{last.path}:{last.number}"
-            yield place, dict(zip(names, cells, strict=False))
-    except csv.Error as error:
-        if last is None:
-            raise
-        raise last.error(f"the table cannot be read ({error}): check its quotes") from None
+        number = int(priority)
+    except ValueError:
+        raise DataError(f"expected a whole number as priority, got {short(priority)}") from None
+    return Entry(surface, chosen, row.get("id") or None, cast(Case, policy), number)
 
 
-def _json(lines: Iterator[Line]) -> Iterator[Row]:
-    for line in lines:
-        if not line.text.strip():
+def _table(lines: Iterator[Line], delimiter: str, on_error: OnError) -> Iterator[Row]:
+    names: tuple[str, ...] | None = None
+    for line, cells in _cells(lines, delimiter, on_error):
+        if not any(cell.strip() for cell in cells):
             continue
+        if names is None:
+            header = tuple(cell.strip().lower() for cell in cells)
+            names = header if {"surface", "label"} & set(header) else COLUMNS
+            if names is header:
+                if "surface" not in header:
+                    raise line.error("the header has no column 'surface': name the column of names")
+                continue
+        yield f"{line.path}:{line.number}", dict(zip(names, cells, strict=False))
+
+
+def _cells(
+    lines: Iterator[Line], delimiter: str, on_error: OnError
+) -> Iterator[tuple[Line, list[str]]]:
+    """The cells of each row with its first line; a row has at most `ROW_LINES` lines."""
+    ahead: deque[Line] = deque()
+    while True:
+        ahead.extend(itertools.islice(lines, not ahead))
+        if not ahead:
+            return
+        if '"' not in ahead[0].text:
+            line = ahead.popleft()
+            yield line, line.text.split(delimiter)
+            continue
+        ahead.extend(itertools.islice(lines, ROW_LINES - len(ahead)))
+        reader = csv.reader((f"{line.text}\n" for line in ahead), delimiter=delimiter, strict=True)
+        try:
+            cells = next(reader)
+        except csv.Error as error:
+            line = ahead.popleft()
+            on_error(line.error(f"the table cannot be read ({error}): check its quotes"))
+            continue
+        yield ahead[0], cells
+        for _ in range(reader.line_num):
+            ahead.popleft()
+
+
+def _json(lines: Iterator[Line], on_error: OnError) -> Iterator[Row]:
+    for line in lines:
         try:
             item = json.loads(line.text)
         except (ValueError, RecursionError) as error:
-            raise line.error(f"expected a JSON object, got broken JSON ({error})") from None
+            on_error(line.error(f"expected a JSON object, got broken JSON ({error})"))
+            continue
         if not isinstance(item, dict):
-            raise line.error(
-                'expected a JSON object such as {"surface": "aspirin", "label": "DRUG"}'
+            on_error(
+                line.error('expected a JSON object such as {"surface": "aspirin", "label": "DRUG"}')
             )
+            continue
         row = {name: str(item[name]) for name in COLUMNS if isinstance(item.get(name), str | int)}
         yield f"{line.path}:{line.number}", row

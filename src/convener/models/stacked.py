@@ -1,9 +1,10 @@
-"""Many experts of one base, asked together: K adapters, one encoder, one reading of the sentences.
+"""Many experts of one base, asked together: K adapters, one encoder, one pass over the sentences.
 
-An expert is its base and some changes, so asking K of them takes neither K bases nor K readings.
-Sentences are cut, batched and joined with questions once. The hidden states of all experts go
-through one encoder as [K · sequences, pieces, dim]. What an expert changes outside of it, such as
-its heads, it keeps for itself.
+An expert is its base and some changes, so asking K of them does not take K bases. Sentences are
+cut, batched and joined with questions once. The hidden states of all experts go through one encoder
+as [K · sequences, pieces, dim]. What an expert changes outside of it, such as its heads, it keeps
+for itself. The arithmetic is as much as if each were asked alone: hidden states differ from the
+first layer on.
 
 A linear layer makes its K weights W + B A when it is reached, and forgets them. To add B (A x) to
 W x instead costs more once an expert reads over in · out / (in + out) sub-words, a few hundred.

@@ -143,7 +143,10 @@ def answers_of(
     listener: Listener,
     names: Sequence[str],
 ) -> Iterator[tuple[str, list[Document]]]:
-    """What each of the experts answers on the sampled sentences; some are asked at a time."""
+    """What each of the experts answers on the sampled sentences.
+
+    Eight are asked at a time, so that memory does not grow with the library.
+    """
     listener.stage("ask experts", len(names))
     for begin in range(0, len(names), _TOGETHER):
         some = names[begin : begin + _TOGETHER]

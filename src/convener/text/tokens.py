@@ -6,6 +6,7 @@ purpose: it never joins two names, every character but white space is in exactly
 encoder cuts words further anyway.
 """
 
+import re
 import unicodedata
 
 import regex
@@ -22,6 +23,7 @@ _WORD = regex.compile(
     """,
     regex.VERBOSE,
 )
+_ASCII_WORD = re.compile(r"\w+|[^\s\x1c-\x1f]", re.ASCII)  # the same, some five times faster
 
 
 def words(text: str) -> tuple[tuple[int, int], ...]:
@@ -30,7 +32,15 @@ def words(text: str) -> tuple[tuple[int, int], ...]:
     >>> [("Ada's notes"[a:b]) for a, b in words("Ada's notes")]
     ['Ada', "'", 's', 'notes']
     """
-    return tuple(match.span() for match in _WORD.finditer(text))
+    found = _ASCII_WORD.finditer(text) if text.isascii() else _WORD.finditer(text)
+    return tuple([match.span() for match in found])
+
+
+def split(text: str) -> list[str]:
+    """The words of a text without their offsets."""
+    if text.isascii():
+        return _ASCII_WORD.findall(text)
+    return [text[start:end] for start, end in words(text)]
 
 
 SHAPES = ("other", "lower", "title", "upper", "capital", "mixed", "digits", "alnum", "punctuation")

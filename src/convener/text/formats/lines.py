@@ -27,38 +27,46 @@ class Line(NamedTuple):
         return DataError(f"{self.path}:{self.number}: {cause}")
 
 
-def numbered_lines(path: str | Path) -> Iterator[Line]:
+def numbered_lines(path: str | Path, on_error: OnError | None = None) -> Iterator[Line]:
     """The lines of a UTF-8 file, `-` being standard input.
 
     Raises:
-        DataError: the file can't be opened, or holds something other than UTF-8 text.
+        DataError: the file can't be opened; a line holds something other than UTF-8 text, and there
+            is no `on_error` to take the error.
     """
+
+    def refuse(error: DataError) -> None:
+        raise error
+
+    on_error = on_error or refuse
     if str(path) == "-":
-        yield from _decode("standard input", sys.stdin.buffer)
+        yield from _decode("standard input", sys.stdin.buffer, on_error)
         return
     try:
         with Path(path).open("rb") as stream:
-            yield from _decode(str(path), stream)
+            yield from _decode(str(path), stream, on_error)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def _decode(name: str, stream: IO[bytes]) -> Iterator[Line]:
+def _decode(name: str, stream: IO[bytes], on_error: OnError) -> Iterator[Line]:
     for number, raw in enumerate(stream, 1):
         if number == 1:
             raw = raw.removeprefix(b"\xef\xbb\xbf")
         try:
             text = raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
         except UnicodeDecodeError as error:
-            byte = raw[error.start]
-            raise DataError(
-                f"{name}:{number}: expected UTF-8 text, got byte 0x{byte:02x}: "
-                "convert the file (for example with iconv) or check that it is a text file"
-            ) from None
-        if "\x00" in text:
-            raise DataError(
-                f"{name}:{number}: expected text, got a NUL character: this looks like binary data"
+            on_error(
+                DataError(
+                    f"{name}:{number}: expected UTF-8 text, got byte 0x{raw[error.start]:02x}: "
+                    "convert the file (for example with iconv) or check that it is a text file"
+                )
             )
+            continue
+        if "\x00" in text:
+            cause = "expected text, got a NUL character: this looks like binary data"
+            on_error(DataError(f"{name}:{number}: {cause}"))
+            continue
         yield Line(name, number, text)

@@ -1,0 +1,170 @@
+"""Changes to distant labels that somebody may review, one JSON object a line, and their effect.
+
+    {"change": "remove", "text": "5f0c…", "start": 0, "end": 4, "label": "LOC", "surface": "Bath",
+     "confidence": 0.97, "accept": true}
+
+`remove` takes a label away, `replace` puts another in its place (`to` has its start, end and
+label), `add` adds one. `text` is the fingerprint of the document's text, so a patch fits the same
+texts in any order. `exact` restricts a name of the dictionary to the case it is written in, and
+`drop` takes it out; these have no place in a text. A reviewer deletes lines, or sets `accept` to
+false.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from convener.dictionary.gazetteer import Entry, Gazetteer
+from convener.errors import DataError
+from convener.files import open_output
+from convener.text.documents import Document, Entity
+from convener.text.formats.lines import numbered_lines
+
+SOURCE = "patch"
+
+
+class Place(BaseModel):
+    """Where a label is put instead."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    start: int
+    end: int
+    label: str
+
+
+class Change(BaseModel):
+    """One line of a patch."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    change: Literal["remove", "replace", "add", "exact", "drop"]
+    surface: str
+    label: str
+    text: str | None = None
+    start: int | None = None
+    end: int | None = None
+    to: Place | None = None
+    confidence: float | None = Field(default=None, ge=0, le=1)
+    matches: int | None = None
+    context: str | None = None
+    accept: bool = True
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        placed = None not in (self.text, self.start, self.end)
+        if placed == (self.change in ("exact", "drop")):
+            raise ValueError(f"{self.change!r} with text, start and end given: {placed}")
+        if (self.to is not None) != (self.change == "replace"):
+            raise ValueError(f"{self.change!r} with 'to' given: {self.to is not None}")
+        return self
+
+
+def fingerprint(text: str) -> str:
+    """What a patch knows a text by."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def write_patch(path: str | Path, changes: Iterable[Change]) -> None:
+    """Write changes, one a line."""
+    with open_output(path) as stream:
+        for change in changes:
+            stream.write(change.model_dump_json(exclude_none=True) + "\n")
+
+
+def read_changes(path: str | Path) -> list[Change]:
+    """The changes in a file, accepted or not.
+
+    Raises:
+        DataError: a line that is no change.
+    """
+    changes = []
+    for line in numbered_lines(path):
+        if not line.text.strip():
+            continue
+        try:
+            changes.append(Change.model_validate_json(line.text))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            raise line.error(f"{place + ': ' if place else ''}{first['msg']}") from None
+    return changes
+
+
+class Patch:
+    """Changes that were accepted."""
+
+    def __init__(self, changes: Iterable[Change]) -> None:
+        self.changes = [change for change in changes if change.accept]
+        self.unused = {id(change) for change in self.changes}
+        self._by_text: dict[str, list[Change]] = {}
+        for change in self.changes:
+            if change.text is not None:
+                self._by_text.setdefault(change.text, []).append(change)
+
+    def names(self, gazetteer: Gazetteer) -> Gazetteer:
+        """The dictionary without the names dropped, those restricted in their exact case."""
+        if not any(change.text is None for change in self.changes):
+            return gazetteer
+        return gazetteer.having(self._entries(gazetteer))
+
+    def _entries(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        dropped, exact = self._names("drop"), self._names("exact")
+        for entry in entries:
+            key = folded(entry.surface), entry.label
+            if key in exact:
+                self.unused.discard(id(exact[key]))
+                yield replace(entry, surface=exact[key].surface, case="exact")
+            elif key in dropped:
+                self.unused.discard(id(dropped[key]))
+            else:
+                yield entry
+
+    def _names(self, kind: str) -> dict[tuple[str, str], Change]:
+        return {(folded(c.surface), c.label): c for c in self.changes if c.change == kind}
+
+    def label(self, documents: Iterable[Document]) -> Iterator[Document]:
+        """Documents with their labels changed.
+
+        Raises:
+            DataError: a change that points outside its text.
+        """
+        for document in documents:
+            changes = self._by_text.get(fingerprint(document.text)) if self._by_text else None
+            yield document if changes is None else self._changed(document, changes)
+
+    def _changed(self, document: Document, changes: Sequence[Change]) -> Document:
+        entities = list(document.entities)
+        for change in changes:
+            key = change.start, change.end, change.label
+            old = [e for e in entities if (e.start, e.end, e.label) == key]
+            if change.change != "add" and not old:
+                continue
+            self.unused.discard(id(change))
+            entities = [e for e in entities if e not in old]
+            if change.change == "remove":
+                continue
+            start, end, label = key if change.to is None else (*_span(change.to), change.to.label)
+            assert start is not None
+            assert end is not None
+            new = Entity(start, end, label, change.confidence, source=SOURCE)
+            entities = [e for e in entities if e.end <= start or end <= e.start] + [new]
+        try:
+            return replace(
+                document, entities=tuple(sorted(entities, key=lambda e: (e.start, e.end, e.label)))
+            )
+        except DataError as error:
+            raise DataError(f"the patch does not fit {document.text[:40]!r}: {error}") from None
+
+
+def folded(surface: str) -> str:
+    """A name as patches compare it: case and spacing do not matter."""
+    return " ".join(surface.casefold().split())
+
+
+def _span(place: Place) -> tuple[int, int]:
+    return place.start, place.end

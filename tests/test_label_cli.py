@@ -1,0 +1,95 @@
+"""`convener label` with rules that vote and patches that mend."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from convener.dictionary.patch import Change, Place, fingerprint, write_patch
+from convener.text.formats import read
+from tests.test_bad_input import refusal
+from tests.test_cli import convener
+
+TEXTS = ("Dr Rome took aspirin in Rome", "a bath in Bath near York")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Text, a dictionary and rules."""
+    (tmp_path / "notes.txt").write_text("\n".join(TEXTS), encoding="utf-8")
+    names = "surface,label,case\nRome,LOC,\naspirin,DRUG,\nBath,LOC,ignore\nYork,LOC,\n"
+    (tmp_path / "names.csv").write_text(names, encoding="utf-8")
+    rules = [{"label": "PER", "before": ["Dr"], "shape": ["title"], "name": "doctors"}]
+    (tmp_path / "rules.json").write_text(json.dumps(rules), encoding="utf-8")
+    return tmp_path
+
+
+def labelled(folder: Path, *more: str | Path) -> tuple[list[set[tuple[str, str]]], str]:
+    out = folder / "out.jsonl"
+    done = convener("label", folder / "notes.txt", folder / "names.csv", "-o", out, *more)
+    found = [{(d.surface(e), e.label) for e in d.entities} for d in read(out)]
+    return found, done.stderr
+
+
+def test_rules_vote_with_the_dictionary(folder: Path) -> None:
+    rules = f"--rules={folder / 'rules.json'}"
+    found, said = labelled(folder, rules)
+    assert found[0] == {("Rome", "LOC"), ("Rome", "PER"), ("aspirin", "DRUG")}
+    assert "dictionary: " in said
+    assert "doctors: 1 proposed, 100 % contradicted" in said
+    first = next(read(folder / "out.jsonl"))
+    assert {e.label for e in first.entities if e.start == 3} == {"LOC", "PER"}
+    found, _ = labelled(folder, rules, "--vote=priority")
+    assert found[0] == {("Rome", "LOC"), ("aspirin", "DRUG")}
+    _, said = labelled(folder, rules, "--vote=accuracy")
+    assert "accuracy" in said
+
+
+def test_a_vote_keeps_what_abstaining_leaves_open(folder: Path) -> None:
+    (folder / "notes.txt").write_text("Then Zed met Dr Who in Rome", encoding="utf-8")
+    labelled(folder, f"--rules={folder / 'rules.json'}", "--abstain")
+    document = next(read(folder / "out.jsonl"))
+    assert [document.text[start:end] for start, end in document.unknown] == ["Zed", "Dr"]
+
+
+def test_a_patch_mends_names_and_labels(folder: Path) -> None:
+    where = {"text": fingerprint(TEXTS[0]), "start": 3, "end": 7}
+    patch = folder / "patch.jsonl"
+    write_patch(
+        patch,
+        [
+            Change(change="exact", surface="Bath", label="LOC"),
+            Change(change="drop", surface="York", label="LOC"),
+            Change(
+                change="replace",
+                surface="Rome",
+                label="LOC",
+                to=Place(start=0, end=7, label="PER"),
+                **where,
+            ),
+            Change(change="remove", surface="Oslo", label="LOC", text="0" * 16, start=0, end=4),
+        ],
+    )
+    found, said = labelled(folder, f"--patch={patch}")
+    assert found == [
+        {("Dr Rome", "PER"), ("aspirin", "DRUG"), ("Rome", "LOC")},
+        {("Bath", "LOC")},
+    ]
+    assert "1 changes of" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--rules=missing.json",), "missing.json"),
+        (("--rules=rules.json", "--nested"), "leave out --nested"),
+        (("--patch=names.csv",), "names.csv:1: "),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    folder: Path, arguments: tuple[str, ...], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    line = refusal("label", "notes.txt", "names.csv", "-o", "out.jsonl", *arguments)
+    assert reason in line
+    assert not (folder / "out.jsonl").exists()
