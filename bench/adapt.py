@@ -9,32 +9,26 @@ only one of another. Then, a process for each target: only unlabelled dev senten
 are used to select, and the result is scored on its test split. `oracle` is the single expert that
 is best on test, which nobody can know. Seeds draw the sampled sentences; other ways of merging and
 other numbers of experts and sentences are tried with the first.
+With `--others` all is done again with more experts, those of the four other target domains,
+trained for half the steps each on the 100 or 200 labelled sentences there are; `unified` then goes
+on for as many steps as they took together, on as many sentences of every source.
 Rows that the results file has are not made again.
 """
 
 import argparse
 import json
-import os
-import resource
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import adapt_experts
 import jobs
+from adapt_experts import OTHERS, SOURCES, TARGETS, documents, peak_mb
 
 RESULTS = Path(__file__).parent / "results" / "adapt.json"
-SOURCES = {
-    "conll03": ("distant/conll03", "train.gold"),
-    **{
-        name: (f"domains/{name}", "train")
-        for name in ("wnut17", "btc", "ncbi", "bc2gm", "mit-movie")
-    },
-}
-TARGETS = ("politics", "science", "music", "literature", "ai")
 MERGES = ("linear", "task-arithmetic", "dare-ties", "magnitude", "cat", "svd")
-KEY = ("task", "source", "target")
-READER = {"model": "reader", "reader.heads": "shared", "reader.negatives": 4}
+KEY = ("task", "source", "target", "others")
 
 
 def main() -> None:
@@ -49,13 +43,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1000, help="of an expert's training")
     parser.add_argument("--batch", type=int, default=16, help="sentences a step")
     parser.add_argument("--setting", nargs="*", default=[], help="overrides such as a.b=1")
+    parser.add_argument("--others", action="store_true", help="also experts of other targets")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--one", type=json.loads, help="run this job in this process")
     options = parser.parse_args()
     if options.one:
         job = dict(options.one)
-        task = {"expert": expert, "quality": quality, "cost": cost}[job.pop("task")]
+        task = {"expert": adapt_experts.train, "quality": quality, "cost": cost}[job.pop("task")]
         for row in task(**job):
             print(json.dumps(row))
         return
@@ -72,92 +67,38 @@ def main() -> None:
         {"task": "expert", "source": source} | library | training
         for source in ["base", options.source[0], "unified", *options.source[1:]]
     ]
-    for wave in (experts[:1], experts[1:2], experts[2:]):
+    half = training | {"steps": options.steps // 2, "part": None}
+    others = [{"task": "expert", "source": source} | library | half for source in OTHERS]
+    unified = [
+        {"task": "expert", "source": f"unified for {target}", "without": f"crossner-{target}"}
+        | library
+        | half
+        for target in options.target
+    ]
+    more = [others, unified] if options.others else []
+    for wave in (experts[:1], experts[1:2], experts[2:], *more):
         jobs.run_all(__file__, wave, options.results, KEY, options.jobs)
     scored = {"seeds": options.seed, "part": options.test_part}
-    wanted = [{"task": "quality", "target": target} | library | scored for target in options.target]
+    wanted = [
+        {"task": "quality", "target": target, "others": others} | library | scored
+        for others in (False, True)[: 1 + options.others]
+        for target in options.target
+    ]
     jobs.run_all(__file__, wanted, options.results, KEY, options.jobs)
     jobs.run_all(__file__, [{"task": "cost"} | library], options.results, KEY, 1)
-
-
-def documents(folder: str, name: str, part: int | None) -> list:
-    """The first documents of a split."""
-    from convener.text.formats import read
-
-    return list(read(Path(os.environ["CONVENER_DATA"]) / folder / f"{name}.jsonl"))[:part]
-
-
-def source_documents(sources: Sequence[str], part: int | None) -> list:
-    """Sentences of all sources, each with the types that its source was labelled with."""
-    from convener.text.documents import labels_of
-
-    found = []
-    for name in sources:
-        read = documents(*SOURCES[name], part)
-        types = labels_of(read)
-        found += [replace(document, types=types) for document in read]
-    return found
-
-
-def expert(
-    source: str,
-    library: str,
-    part: int | None,
-    steps: int,
-    base_steps: int,
-    batch: int,
-    sources: Sequence[str],
-    settings: dict[str, str],
-) -> list[jobs.Row]:
-    """Train the base, one expert, or the unified one."""
-    from convener import api
-    from convener.experts import train_expert
-    from convener.recipes.run import SUPERVISED, override
-
-    together = source in ("base", "unified")
-    training = source_documents(sources if together else [source], part)
-    taken = {"base": base_steps, "unified": steps * len(sources)}.get(source, steps)
-    changes = READER | {
-        "bond.round_steps": max(1, taken // 5),
-        "bond.warmup_rounds": 4,
-        "bond.expert_rounds": 1,
-        "optimiser.batch_sentences": batch,
-        "optimiser.batch_pieces": 65536,
-        "optimiser.learning_rate": 4e-4 if source == "base" else 1e-3,
-    }
-    changes |= {name: json.loads(value) for name, value in settings.items()}
-    config = override(SUPERVISED, changes)
-    began = time.monotonic()
-    folder = Path(library)
-    if source == "base":
-        api.train(training, config=config).save_pretrained(folder / "base")
-    else:
-        shelf = folder / ("unified" if together else "domains")
-        base = None if shelf.exists() else folder / "base"
-        train_expert(training, source, shelf, config=config, base=base)
-    return [
-        {
-            "task": "expert",
-            "source": source,
-            "train_sentences": len(training),
-            "steps": taken,
-            "seconds": round(time.monotonic() - began, 1),
-            "peak_mb": peak_mb(),
-        }
-        | jobs.provenance()
-    ]
 
 
 class Target:
     """A target domain, and what readers score on it."""
 
-    def __init__(self, name: str, library: Path, part: int | None) -> None:
+    def __init__(self, name: str, library: Path, part: int | None, others: bool = False) -> None:
         from convener.inference.shelf import Library
         from convener.models.questions import questions_for
         from convener.text.documents import labels_of
 
         folder = f"domains/crossner-{name}"
         self.name = name
+        self.others = others
         dev = documents(folder, "dev", None)
         self.unlabelled = [replace(document, entities=()) for document in dev]
         self.questions = questions_for(labels_of(dev))
@@ -177,8 +118,8 @@ class Target:
                 "recall": round(100 * exact.recall, 2),
                 "f1": round(100 * exact.f1, 2),
             }
-        head = {"task": "quality", "target": self.name, "method": method, "seed": seed}
-        columns = {"merge": None, "m": None, "n": None} | settings | self._scored[key]
+        head = {"task": "quality", "target": self.name, "others": self.others, "method": method}
+        columns = {"seed": seed, "merge": None, "m": None, "n": None} | settings | self._scored[key]
         size = {"test_sentences": len(self.test)}
         self.rows.append(head | columns | size | jobs.provenance())
         return float(self._scored[key]["f1"])
@@ -210,13 +151,18 @@ class Target:
         return Panel([reader])
 
 
-def quality(target: str, library: str, seeds: Sequence[int], part: int | None) -> list[jobs.Row]:
+def quality(
+    target: str, others: bool, library: str, seeds: Sequence[int], part: int | None
+) -> list[jobs.Row]:
     """All methods on one target."""
     from convener.inference.shelf import Library
     from convener.panel.panel import Panel
 
-    on = Target(target, Path(library) / "domains", part)
-    shelf, unified = on.library, Library.open(Path(library) / "unified")
+    left_out = f"crossner-{target}"
+    name = f"unified-{left_out}" if others else "unified"
+    folder = without(Path(library), *([left_out] if others else OTHERS))
+    on = Target(target, folder, part, others)
+    shelf, unified = on.library, Library.open(Path(library) / name)
     on.add("base", None, lambda: on.alone(shelf, ""), "base")
     on.add("unified", None, lambda: on.alone(unified, "unified"), "unified")
     f1s = {
@@ -248,6 +194,17 @@ def quality(target: str, library: str, seeds: Sequence[int], part: int | None) -
     return on.rows
 
 
+def without(library: Path, *removed: str) -> Path:
+    """A copy of the library of experts without some, made once."""
+    import shutil
+
+    folder = library / "-".join(["without", *removed])
+    if not folder.exists():
+        left_out = shutil.ignore_patterns(*removed)
+        shutil.copytree(library / "domains", folder, ignore=left_out)
+    return folder
+
+
 def cost(library: str) -> list[jobs.Row]:
     """What adapting costs: from nothing, again, when one expert joins; and asking all experts."""
     import shutil
@@ -261,7 +218,7 @@ def cost(library: str) -> list[jobs.Row]:
     rows: list[jobs.Row] = []
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "library"
-        shutil.copytree(Path(library) / "domains", copy)
+        shutil.copytree(without(Path(library), *OTHERS), copy)
         shutil.rmtree(copy / ".answers", ignore_errors=True)
         on = Target("politics", copy, 1)
         last = on.library.names[-1]
@@ -296,11 +253,6 @@ def cost(library: str) -> list[jobs.Row]:
         )
         measured("ask experts one by one", one_by_one)
     return rows
-
-
-def peak_mb() -> int:
-    """The most memory that this process ever held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000
 
 
 if __name__ == "__main__":
