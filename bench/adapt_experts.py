@@ -30,14 +30,21 @@ def documents(folder: str, name: str, part: int | None) -> list:
 
 
 def source_documents(sources: Sequence[str], part: int | None) -> list:
-    """Sentences of all sources, each with the types that its source was labelled with."""
+    """Sentences of all sources, each with the types that its source was labelled with.
+
+    Types whose names differ by case only have the name that came first.
+    """
     from convener.text.documents import labels_of
 
     found = []
+    known: dict[str, str] = {}
     for name in sources:
         read = documents(*(SOURCES | OTHERS)[name], part)
-        types = labels_of(read)
-        found += [replace(document, types=types) for document in read]
+        same = {label: known.setdefault(label.casefold(), label) for label in labels_of(read)}
+        types = tuple(dict.fromkeys(same.values()))
+        for document in read:
+            entities = tuple(replace(e, label=same[e.label]) for e in document.entities)
+            found.append(replace(document, entities=entities, types=types))
     return found
 
 
