@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from convener import train
-from convener.dictionary.patch import Patch, fingerprint, read_changes
+from convener.dictionary.patch import Change, Patch, fingerprint, read_changes
 from convener.dictionary.review import suggested
 from convener.errors import ConfigError
 from convener.evaluation.scores import score
@@ -52,6 +52,10 @@ def changes_of(judged: Sequence[Judged]) -> list[tuple[str, str]]:
     return [(change.change, change.surface) for change in changes]
 
 
+def accepting(change: Change) -> Change:
+    return change.model_copy(update={"accept": True})
+
+
 def test_what_is_wrong_is_found_and_mended(
     judged: list[Judged], spoilt: list[Document], labelled: Sequence[Document]
 ) -> None:
@@ -68,7 +72,7 @@ def test_what_is_wrong_is_found_and_mended(
         c for c in changes if c.text in places and (c.change, c.surface, c.label) in wrong
     ]
     assert len(accepted) == 3
-    mended = list(Patch(accepted).label(spoilt))
+    mended = list(Patch(map(accepting, accepted)).label(spoilt))
     assert score([*labelled] * 3, mended).exact.f1 == 1
 
 
@@ -135,7 +139,7 @@ def test_a_user_audits_reviews_and_applies(
     assert f"1/{len(changes)} " in done.stdout
     kept = read_changes(patch)
     assert [change.accept for change in kept[:2]] == [True, False]
-    assert [c.model_copy(update={"accept": True}) for c in kept] == changes
+    assert list(map(accepting, kept)) == list(map(accepting, changes))
     convener("review", patch, "--from", "2", stdin="a\n")
     assert all(change.accept for change in read_changes(patch))
     line = refusal("audit", tmp_path / "model", tmp_path / "labelled.jsonl")
@@ -145,3 +149,19 @@ def test_a_user_audits_reviews_and_applies(
 def test_texts_without_labels_are_all_additions() -> None:
     answer = Entity(0, 4, "LOC", 0.9)
     assert changes_of([Judged(Document("Rome"), (answer,), ())]) == [("add", "Rome")]
+
+
+@pytest.mark.parametrize(
+    ("answers", "outside", "accepted"),
+    [
+        ((Entity(0, 4, "PER", 0.81),), 0.1, True),
+        ((Entity(0, 4, "PER", 0.79),), 0.1, False),
+        ((), 0.99, False),
+    ],
+)
+def test_only_a_believed_rival_is_accepted_unseen(
+    answers: tuple[Entity, ...], outside: float, accepted: bool
+) -> None:
+    labelled = Document("Rome", (Entity(0, 4, "LOC"),))
+    (change,) = suggested([(labelled, answers, (outside,))])
+    assert change.accept == accepted

@@ -75,11 +75,11 @@ def audit(
 def _doubts(model: str, corpus: str, patch: str, folds: int, on_error: options.OnError) -> None:
     from convener.dictionary.patch import write_patch
     from convener.dictionary.review import suggested
-    from convener.inference import storage
+    from convener.inference import manifest
     from convener.recipes.audit import judge
     from convener.recipes.run import parse_config
 
-    config = parse_config(storage.read_config(Path(model)).card.run)
+    config = parse_config(manifest.read_config(Path(model)).card.run)
     documents = list(options.documents(corpus, on_error))
     with rounds() as listener:
         judged = judge(documents, config, folds, listener)
@@ -87,7 +87,8 @@ def _doubts(model: str, corpus: str, patch: str, folds: int, on_error: options.O
     write_patch(patch, changes)
     kinds = Counter(change.change for change in changes)
     figures = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items())) or "none"
-    out.print(f"changes: {figures}", markup=False)
+    accepted = sum(change.accept for change in changes)
+    out.print(f"changes: {figures}; accepted to begin with: {accepted}", markup=False)
     rows = [(c.change, c.surface, c.label, _target(c), c.confidence) for c in changes[:_SHOWN]]
     if rows:
         table(["change", "name", "type", "to", "confidence"], rows)

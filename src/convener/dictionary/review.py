@@ -4,6 +4,10 @@ The most reliable changes come first: labels with a rival (other boundaries or a
 belief in the rival, then missing entities by the belief in them, then labels where nothing at all
 was seen. Names of the dictionary with a bad record over all their matches are to be dropped, or
 kept to their exact case if only their lower-case matches are bad; these changes lead the patch.
+
+A change begins accepted if it may be made unseen: a rival, a missing entity or a name's record that
+is believed by `SURE` at least. Labels where nothing was seen are for a person to judge: most names
+that an expert overlooks are right.
 """
 
 from collections import defaultdict
@@ -13,6 +17,8 @@ from dataclasses import dataclass, field
 from convener.dictionary.audit import in_context
 from convener.dictionary.patch import Change, Place, fingerprint, folded
 from convener.text.documents import Document, Entity
+
+SURE = 0.8
 
 _MATCHES, _SHARE = 3, 0.8
 
@@ -99,6 +105,7 @@ def _change(
         "to": place,
         "confidence": None if belief is None else round(min(max(belief, 0.0), 1.0), 4),
         "context": "".join(in_context(document, entity.start, entity.end)),
+        "accept": kind != "remove" and (belief or 0.0) >= SURE,
     }
     return Change.model_validate(content)
 
