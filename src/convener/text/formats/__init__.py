@@ -1,28 +1,47 @@
-"""File formats, read and written as streams of documents.
+"""File formats, read and written as documents.
 
-| format   | one item                                                                        |
-|----------|---------------------------------------------------------------------------------|
-| `text`   | a line of plain text                                                            |
-| `jsonl`  | `{"text", "entities": [{"start", "end", "label"}]}`, offsets in characters       |
-| `tokens` | `{"tokens", "spans": [[start, end, label]]}`, offsets in words                   |
-| `conll`  | lines of 2 to 4 columns, word first and tag last, a blank line after a sentence |
+| format        | one item                                                                   |
+|---------------|----------------------------------------------------------------------------|
+| `text`        | a line of plain text                                                       |
+| `jsonl`       | `{"text", "entities": [{"start", "end", "label"}]}`, offsets in characters |
+| `tokens`      | `{"tokens", "spans": [[start, end, label]]}`, offsets in words             |
+| `conll`       | lines of 2 to 4 columns, word first and tag last, then a blank line        |
+| `doccano`     | `{"text", "label": [[start, end, label]]}` and its form with relations     |
+| `labelstudio` | a task of the JSON or JSON-MIN export                                      |
+| `spacy`       | a Doc of a DocBin (`.spacy`)                                               |
+| `brat`        | a pair of `.txt` and `.ann` in a folder                                    |
+| `datasets`    | a row of a set saved by Hugging Face `datasets`                            |
 
-A format is known by the file's ending and, for JSON Lines, by the keys of the first line. A bad
-item raises `DataError` naming file, line and cause, or is handed to `on_error` and left out.
+A format is known by what the file or folder holds. A bad item raises `DataError` naming file,
+line and cause, or is handed to `on_error` and left out. All but `labelstudio`, `spacy` and
+`datasets` are read and written as streams.
 """
 
 import itertools
+import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Literal
 
 from convener.errors import DataError
 from convener.files import open_output
 from convener.text.documents import Document
-from convener.text.formats import conll, jsonl, plain
-from convener.text.formats.lines import Line, OnError, numbered_lines
+from convener.text.formats import brat, conll, dataset, docbin, doccano, jsonl, labelstudio, plain
+from convener.text.formats.capacity import Format, Lost, checked, fitted, told
+from convener.text.formats.detection import ENDINGS, head, of_lines, of_output, of_place
+from convener.text.formats.lines import Line, OnError, Stretch, numbered_lines
 
-Format = Literal["text", "jsonl", "tokens", "conll"]
+__all__ = [
+    "Format",
+    "Lost",
+    "OnError",
+    "format_of",
+    "of_output",
+    "read",
+    "read_stretch",
+    "told",
+    "write",
+]
 
 _READERS: dict[Format, Callable[[Iterable[Line], OnError], Iterator[Document]]] = {
     "text": plain.read,
@@ -30,52 +49,112 @@ _READERS: dict[Format, Callable[[Iterable[Line], OnError], Iterator[Document]]] 
     "tokens": jsonl.read_tokens,
     "conll": conll.read,
 }
+_TOOL_READERS: dict[Format, Callable[[Iterable[Line], OnError, Lost], Iterator[Document]]] = {
+    "doccano": doccano.read,
+    "labelstudio": labelstudio.read,
+}
+_PLACE_READERS: dict[Format, Callable[[Path, OnError, Lost], Iterator[Document]]] = {
+    "spacy": docbin.read,
+    "brat": brat.read,
+    "datasets": dataset.read,
+}
 _WRITERS: dict[Format, Callable[[Iterable[Document]], Iterator[str]]] = {
     "text": plain.lines,
     "jsonl": lambda documents: map(jsonl.characters_line, documents),
     "tokens": lambda documents: map(jsonl.tokens_line, documents),
     "conll": conll.blocks,
-}
-_ENDINGS: dict[str, Format] = {
-    ".txt": "text",
-    ".conll": "conll",
-    ".bio": "conll",
-    ".iob": "conll",
-    ".tsv": "conll",
+    "doccano": lambda documents: map(doccano.line, documents),
+    "labelstudio": labelstudio.parts,
 }
 
 
 def read(
-    path: str | Path, format: Format | None = None, on_error: OnError | None = None
+    path: str | Path,
+    format: Format | None = None,
+    on_error: OnError | None = None,
+    lost: Lost | None = None,
 ) -> Iterator[Document]:
-    """Documents of a file (`-` is standard input), one at a time.
+    """Documents of a file or folder (`-` is standard input), one at a time.
+
+    What it holds beside texts with entities, such as relations, is added to `lost`, or warned of
+    at the end where that is left open.
 
     Raises:
         DataError: the file is missing, empty or not UTF-8 text, or an item is bad and there is no
             `on_error` to take the error.
     """
+    refuse = on_error or _refuse
+    if lost is not None:
+        return _read(path, format, refuse, lost)
+    losses: Lost = Counter()
+    return _warned(path, _read(path, format, refuse, losses), losses)
 
-    def refuse(error: DataError) -> None:
-        raise error
 
+def _read(
+    path: str | Path, format: Format | None, refuse: OnError, lost: Lost
+) -> Iterator[Document]:
+    chosen = format or (of_place(Path(path)) if str(path) != "-" else None)
+    if chosen in _PLACE_READERS:
+        return _PLACE_READERS[chosen](Path(path), refuse, lost)
     lines = numbered_lines(path)
-    head: list[Line] = []
-    for line in lines:
-        head.append(line)
-        if line.text.strip():
-            break
-    if not head:
-        raise DataError(f"{path}: the file is empty, expected at least one document")
-    chosen = format or _detect(Path(path), head[-1])
-    return _READERS[chosen](itertools.chain(head, lines), on_error or refuse)
+    first = head(path, lines)
+    chosen = chosen or of_lines(Path(path), first)
+    content = itertools.chain(first, lines)
+    if chosen in _TOOL_READERS:
+        return _TOOL_READERS[chosen](content, refuse, lost)
+    return _READERS[chosen](content, refuse)
 
 
-def write(path: str | Path, documents: Iterable[Document], format: Format | None = None) -> int:
-    """Write documents to a file (`-` is standard output) and return how many there were.
+def _warned(path: str | Path, documents: Iterator[Document], lost: Lost) -> Iterator[Document]:
+    yield from documents
+    if +lost:
+        warnings.warn(f"{path}: not read: {told(lost)}", stacklevel=2)
 
-    The file appears only when all of it is written.
+
+def format_of(path: str | Path) -> Format:
+    """The format that `read` takes a file or folder to be in.
+
+    Raises:
+        DataError: the file is missing, empty or not UTF-8 text.
     """
-    render = _WRITERS[format or _ENDINGS.get(Path(path).suffix.lower(), "jsonl")]
+    return of_place(Path(path)) or of_lines(Path(path), head(path, numbered_lines(path)))
+
+
+def read_stretch(
+    stretch: Stretch, format: Format, on_error: OnError | None = None
+) -> Iterator[Document]:
+    """Documents of a part of a file that has a document a line.
+
+    Raises:
+        DataError: an item is bad and there is no `on_error` to take the error.
+    """
+    refuse = on_error or _refuse
+    return _READERS[format](stretch.lines(refuse), refuse)
+
+
+def _refuse(error: DataError) -> None:
+    raise error
+
+
+def write(
+    path: str | Path,
+    documents: Iterable[Document],
+    format: Format | None = None,
+    lost: Lost | None = None,
+) -> int:
+    """Write documents to a file or folder (`-` is standard output); return how many there were.
+
+    It appears only when all of it is written. What the format cannot hold is left behind and added
+    to `lost`; where that is left open, labels that would be lost are refused.
+
+    Raises:
+        DataError: the format cannot hold a document's labels, or a folder has something in it.
+    """
+    chosen = format or ENDINGS.get(Path(path).suffix.lower(), "jsonl")
+    if lost is not None:
+        documents = fitted(documents, chosen, lost)
+    elif chosen not in _READERS:
+        documents = checked(documents, chosen)
     count = 0
 
     def counted() -> Iterator[Document]:
@@ -84,15 +163,15 @@ def write(path: str | Path, documents: Iterable[Document], format: Format | None
             count += 1
             yield document
 
-    with open_output(path) as stream:
-        stream.writelines(render(counted()))
+    if chosen in _WRITERS:
+        with open_output(path) as stream:
+            stream.writelines(_WRITERS[chosen](counted()))
+    elif chosen == "spacy":
+        docbin.write(path, counted())
+    elif str(path) == "-":
+        raise DataError(f"{chosen} is written to a folder, got standard output: give a name")
+    elif chosen == "brat":
+        brat.write(Path(path), counted(), Counter() if lost is None else lost)
+    else:
+        dataset.write(Path(path), counted())
     return count
-
-
-def _detect(path: Path, first: Line) -> Format:
-    ending = path.suffix.lower()
-    if ending in {".jsonl", ".json", ".ndjson"}:
-        return jsonl.kind(first)
-    if ending in _ENDINGS:
-        return _ENDINGS[ending]
-    return jsonl.kind(first) if first.text.lstrip().startswith("{") else "text"

@@ -4,7 +4,7 @@ Two to four columns parted by blanks or tabs: the word comes first, its tag last
 between is ignored. A `-DOCSTART-` line opens a new group. Tags may be IOB1, BIO or BIOES.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from convener.errors import DataError
 from convener.text.documents import Document, Entity
@@ -29,13 +29,13 @@ def read(lines: Iterable[Line], on_error: OnError) -> Iterator[Document]:
                 bad = True
             continue
         if sentence and not bad:
-            yield _document(sentence, group)
+            yield _sentence(sentence, group)
         sentence, bad = [], False
         if columns:
             groups += 1
             group = f"d{groups:06d}"
     if sentence and not bad:
-        yield _document(sentence, group)
+        yield _sentence(sentence, group)
 
 
 def _row(line: Line, columns: list[str]) -> tuple[str, str]:
@@ -48,17 +48,26 @@ def _row(line: Line, columns: list[str]) -> tuple[str, str]:
     return columns[0], columns[-1]
 
 
-def _document(sentence: list[tuple[str, str]], group: str | None) -> Document:
+def _sentence(sentence: list[tuple[str, str]], group: str | None) -> Document:
+    words, tags = zip(*sentence, strict=True)
+    return document_of_words(words, tags, group=group)
+
+
+def document_of_words(
+    words: Sequence[str], tags: Sequence[str], id: str | None = None, group: str | None = None
+) -> Document:
+    """The document of words with a tag each, one space between them."""
     offsets, position = [], 0
-    for word, _ in sentence:
+    for word in words:
         offsets.append((position, position + len(word)))
         position += len(word) + 1
-    spans = spans_from_tags([tag for _, tag in sentence])
     return Document(
-        text=" ".join(word for word, _ in sentence),
+        text=" ".join(words),
         entities=tuple(
-            Entity(offsets[start][0], offsets[end - 1][1], label) for start, end, label in spans
+            Entity(offsets[start][0], offsets[end - 1][1], label)
+            for start, end, label in spans_from_tags(tags)
         ),
+        id=id,
         group=group,
         tokens=tuple(offsets),
     )
@@ -67,13 +76,17 @@ def _document(sentence: list[tuple[str, str]], group: str | None) -> Document:
 def blocks(documents: Iterable[Document]) -> Iterator[str]:
     """Each document as lines of word and BIO tag, a `-DOCSTART-` line where a new group begins.
 
+    After the first such line a document without a group has one before it too.
+
     Raises:
         DataError: something that columns cannot say: overlapping entities, a boundary inside a
             word, white space in a word or a label, an unknown stretch, types that were looked for.
     """
-    group = None
+    group: str | None = None
+    grouped = False
     for document in documents:
-        if document.group is not None and document.group != group:
+        grouped = grouped or document.group is not None
+        if grouped and (document.group is None or document.group != group):
             yield "-DOCSTART-\tO\n\n"
         group = document.group
         yield _block(document)
@@ -88,6 +101,8 @@ def _block(document: Document) -> str:
     indices = word_indices(document)
     spans = [(*indices(e.span), e.label) for e in document.entities]
     for value in (*words, *(label for _, _, label in spans)):
+        if value == "-DOCSTART-":
+            raise DataError("a word -DOCSTART- would begin a new document: write .jsonl")
         if len(value.split()) != 1 or value != value.strip():
             raise DataError(f"{value!r} holds white space, which columns cannot say: write .jsonl")
     tags = tags_from_spans(len(words), spans)

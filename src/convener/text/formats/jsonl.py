@@ -8,7 +8,7 @@ same place are an ambiguous label.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Literal, TypeVar
 
@@ -95,14 +95,15 @@ def _read(
         if not line.text.strip():
             continue
         try:
-            document = _parse(line, build)
+            document = parse(line, build)
         except DataError as error:
             on_error(error)
         else:
             yield document
 
 
-def _parse(line: Line, build: Callable[[str], T]) -> T:
+def parse(line: Line, build: Callable[[str], T]) -> T:
+    """What `build` makes of a line; what is wrong is a DataError that names the place."""
     try:
         return build(line.text)
     except ValidationError as error:
@@ -165,7 +166,7 @@ def characters_line(document: Document) -> str:
         item["tokens"] = document.tokens
     if document.unknown:
         item["unknown"] = document.unknown
-    return _dump(item)
+    return dump(item)
 
 
 def tokens_line(document: Document) -> str:
@@ -181,7 +182,7 @@ def tokens_line(document: Document) -> str:
     }
     if document.unknown:
         item["unknown"] = [indices(span) for span in document.unknown]
-    return _dump(item)
+    return dump(item)
 
 
 def word_indices(document: Document) -> Callable[[Offsets], Offsets]:
@@ -208,6 +209,7 @@ def _head(document: Document) -> dict[str, object]:
     return {name: value for name, value in head.items() if value is not None}
 
 
-def _dump(item: dict[str, object]) -> str:
+def dump(item: Mapping[str, object]) -> str:
+    """A JSON object as one line, whatever takes U+2028 for the end of a line."""
     line = json.dumps(item, ensure_ascii=False)
     return line.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029") + "\n"

@@ -5,8 +5,11 @@ inside a text cannot shift what follows. A byte-order mark is dropped. What is n
 refused with its place.
 """
 
+import io
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -42,17 +45,60 @@ def numbered_lines(path: str | Path, on_error: OnError | None = None) -> Iterato
     if str(path) == "-":
         yield from _decode("standard input", sys.stdin.buffer, on_error)
         return
+    with opened(path) as stream:
+        yield from _decode(str(path), stream, on_error)
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[IO[bytes]]:
+    """A file to read from.
+
+    Raises:
+        DataError: the file can't be read.
+    """
     try:
         with Path(path).open("rb") as stream:
-            yield from _decode(str(path), stream, on_error)
+            yield stream
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def _decode(name: str, stream: IO[bytes], on_error: OnError) -> Iterator[Line]:
-    for number, raw in enumerate(stream, 1):
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Whole lines of a file: `size` bytes from byte `start`, the first being line `line`."""
+
+    path: str
+    start: int
+    size: int
+    line: int
+
+    def lines(self, on_error: OnError) -> Iterator[Line]:
+        """The lines, with the numbers they have in the file."""
+        with Path(self.path).open("rb") as stream:
+            stream.seek(self.start)
+            content = io.BytesIO(stream.read(self.size))
+        return _decode(self.path, content, on_error, self.line)
+
+
+def stretches(path: str | Path, size: int) -> Iterator[Stretch]:
+    """A file cut at ends of lines into stretches of `size` bytes, or one line where that is more.
+
+    Raises:
+        DataError: the file can't be read.
+    """
+    with opened(path) as stream:
+        start, line = 0, 1
+        while content := stream.read(size):
+            content += stream.readline()
+            yield Stretch(str(path), start, len(content), line)
+            start += len(content)
+            line += content.count(b"\n")
+
+
+def _decode(name: str, stream: IO[bytes], on_error: OnError, first: int = 1) -> Iterator[Line]:
+    for number, raw in enumerate(stream, first):
         if number == 1:
             raw = raw.removeprefix(b"\xef\xbb\xbf")
         try:

@@ -1,0 +1,1 @@
+"""A model inside other people's pipelines."""
