@@ -1,7 +1,9 @@
 """What the verbs show: progress on a terminal, plain lines elsewhere, tables, errors counted."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 
 from rich.console import Console
 from rich.progress import (
@@ -9,6 +11,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     TaskID,
+    TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -64,6 +67,47 @@ def rounds() -> Iterator[Rounds]:
         transient=True,
     ) as progress:
         yield Rounds(progress)
+
+
+@contextmanager
+def share(name: str) -> Iterator[Callable[[int, int], None]]:
+    """Shows how much of a known whole is done: a bar on a terminal, now and then a line elsewhere.
+
+    The time left is estimated from what was done since this began.
+    """
+    if not err.is_terminal:
+        yield _Lines(name)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=err, transient=True) as progress:
+        bars: list[TaskID] = []
+
+        def show(done: int, total: int) -> None:
+            if not bars:
+                bars.append(progress.add_task(name, total=total, completed=done))
+            progress.update(bars[0], completed=done)
+
+        yield show
+
+
+class _Lines:
+    """A line for what is done so far, at most every `EVERY` seconds."""
+
+    EVERY = 30.0
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._began: tuple[float, int] | None = None
+        self._shown = 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        began, before = self._began = self._began or (now, done)
+        if done > before and (done == total or now - self._shown >= self.EVERY):
+            self._shown = now
+            left = (now - began) * (total - done) / (done - before)
+            clock = timedelta(seconds=round(left))
+            err.print(f"{self._name}: {100 * done / total:.1f} %, {clock} left", markup=False)
 
 
 def _figure(value: object) -> str:

@@ -1,12 +1,17 @@
 """`convener predict`: text in, entities out as JSON Lines."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from convener.cli import options
-from convener.errors import ConfigError
+from convener.cli.console import Skipped, share
+from convener.errors import ConfigError, DataError
+from convener.inference.bulk import Work, predict_file
+from convener.inference.hub import local
+from convener.inference.workers import on_ray, processes
 from convener.text.documents import Document
 from convener.text.formats import write
 
@@ -21,22 +26,55 @@ def predict(
         list[str] | None,
         typer.Option(help="Ask a reader this instead of its own, as TYPE=QUESTION; repeatable."),
     ] = None,
+    threshold: Annotated[float, typer.Option(help="Leave out entities with a lower score.")] = 0.0,
+    flat: Annotated[
+        bool, typer.Option("--flat", help="Of entities that overlap, keep the best apart.")
+    ] = False,
     output: Annotated[str, typer.Option("--output", "-o", help="Where to write.")] = "-",
+    workers: Annotated[int, typer.Option(min=1, help="How many processes answer.")] = 1,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Take up a run of workers that was stopped.")
+    ] = False,
+    ray: Annotated[
+        str | None, typer.Option(help="Address of a Ray cluster whose workers answer, or local.")
+    ] = None,
     on_error: options.OnErrorOption = options.OnError.STOP,
 ) -> None:
     """Find entities: one JSON line for each document, in order.
 
     Example: `convener predict drug-ner notes.txt -o found.jsonl`
-    """
-    from convener import api
 
+    Example: `convener predict drug-ner notes.jsonl -o found.jsonl --workers 8 --resume`
+    """
     if text is not None and source != "-":
         raise ConfigError(f"expected a file or --text, got both ({source})")
+    questions = dict(map(_question, question or ()))
+    if workers > 1 or resume or ray is not None:
+        if "-" in (source, output):
+            raise ConfigError("expected a file to read and -o FILE, which workers need")
+        work = partial(
+            Work,
+            str(local(model)),
+            questions=questions or None,
+            threshold=threshold,
+            flat=flat,
+            on_error=on_error.value,
+        )
+        run = processes(workers) if ray is None else on_ray(ray, workers)
+        with share("predict") as progress:
+            left_out = predict_file(source, output, work, run, resume, progress)
+        skipped = Skipped()
+        for cause in left_out:
+            skipped(DataError(cause))
+        skipped.report()
+        return
+    from convener import api
+
     recogniser = api.load(model)
-    if question:
-        recogniser = recogniser.ask(dict(map(_question, question)))
+    if questions:
+        recogniser = recogniser.ask(questions)
     documents = iter([Document(text)]) if text is not None else options.documents(source, on_error)
-    write(output, recogniser.annotate(documents))
+    write(output, recogniser.annotate(documents, threshold=threshold, flat=flat))
 
 
 def _question(text: str) -> tuple[str, str]:

@@ -1,0 +1,29 @@
+"""Long work that can be stopped and taken up: a checkpoint beside what it makes."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from convener.cli.console import err
+
+
+@contextmanager
+def stoppable(output: Path, resume: bool) -> Iterator[tuple[Path, bool]]:
+    """A checkpoint folder beside what is made, and whether to take it up; removed when all is done.
+
+    Who interrupts is told what is kept.
+    """
+    output.parent.mkdir(parents=True, exist_ok=True)
+    checkpoint = output.with_name(f"{output.name}.checkpoint")
+    if resume and not checkpoint.is_dir():
+        err.print(f"no checkpoint in {checkpoint}: starting from the beginning", markup=False)
+        resume = False
+    try:
+        yield checkpoint, resume
+    except KeyboardInterrupt:
+        done = f"{checkpoint} holds what is done, --resume takes it up"
+        kept = done if checkpoint.is_dir() else "nothing was done yet"
+        err.print(f"convener: stopped: {kept}", markup=False)
+        raise
+    shutil.rmtree(checkpoint, ignore_errors=True)

@@ -1,0 +1,158 @@
+"""Prediction over a file too big for one process or one night.
+
+The input has a document a line. It is cut at ends of lines into stretches; each is read, answered
+and written to a file of its own by whichever worker is free, and these parts are joined in order
+at the end. A part is there whole or not at all, so a run that was killed is taken up where it
+stopped, with nothing lost and nothing doubled, by any number of workers, here or elsewhere.
+"""
+
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from convener.errors import ConfigError, DataError
+from convener.files import open_output, sha256
+from convener.inference.recogniser import Recogniser
+from convener.text.formats import Format, format_of, read_stretch, write
+from convener.text.formats.lines import Stretch, stretches
+
+STRETCH_BYTES = 2**17
+LINE_FORMATS = ("text", "jsonl", "tokens")
+
+Progress = Callable[[int, int], None]
+"""Is told how many bytes of the input are answered, and how many there are."""
+
+Run = Callable[["Work", Sequence[Stretch]], Iterator[Stretch]]
+"""Answers stretches, each by a `Worker`, and gives back each that is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a worker needs to know; `parts` is the folder that it writes to."""
+
+    model: str
+    parts: str
+    format: Format
+    questions: Mapping[str, str] | None = None
+    threshold: float = 0.0
+    flat: bool = False
+    on_error: Literal["stop", "skip"] = "stop"
+
+
+class Worker:
+    """A model that answers stretches of a file."""
+
+    def __init__(self, work: Work) -> None:
+        model = Recogniser.from_folder(work.model)
+        self.work = work
+        self.model = model.ask(work.questions) if work.questions else model
+
+    def answer(self, stretch: Stretch) -> Stretch:
+        """Write the part of a stretch, and before it the bad items that are left out."""
+        work, left_out = self.work, list[str]()
+
+        def skip(error: DataError) -> None:
+            left_out.append(str(error))
+
+        documents = read_stretch(stretch, work.format, skip if work.on_error == "skip" else None)
+        found = self.model.annotate(documents, threshold=work.threshold, flat=work.flat)
+        answered = list(found)
+        part = _part(work.parts, stretch)
+        with open_output(part.with_suffix(".left-out")) as stream:
+            stream.writelines(json.dumps(line) + "\n" for line in left_out)
+        write(part, answered, "jsonl")
+        return stretch
+
+
+def predict_file(
+    source: str | Path,
+    output: str | Path,
+    work: Callable[[str, Format], Work],
+    run: Run,
+    resume: bool = False,
+    progress: Progress = lambda done, of: None,
+) -> list[str]:
+    """Answer a file by workers, and return what was wrong with items that were left out.
+
+    `work` is told the folder of the parts, `OUTPUT.parts`, and the format of the input.
+
+    Raises:
+        ConfigError: an unfinished run is there and is not to be resumed, or is another one.
+        DataError: the input has no document a line, or a bad item is not to be left out.
+    """
+    found = format_of(source)
+    if found not in LINE_FORMATS:
+        raise ConfigError(
+            f"expected a document a line (text or JSON Lines) for several workers, got {found}: "
+            "convert the file, or leave out --workers and --resume"
+        )
+    parts = Path(f"{output}.parts")
+    given = work(str(parts), found)
+    plan = list(stretches(source, STRETCH_BYTES))
+    with _locked(parts, _described(given, Path(source)), resume):
+        missing = [stretch for stretch in plan if not _part(parts, stretch).exists()]
+        total = sum(stretch.size for stretch in plan)
+        done = total - sum(stretch.size for stretch in missing)
+        progress(done, total)
+        for stretch in run(given, missing) if missing else ():
+            done += stretch.size
+            progress(done, total)
+        with open_output(output) as joined:
+            for part in (_part(parts, stretch) for stretch in plan):
+                with part.open(encoding="utf-8", newline="\n") as stream:
+                    shutil.copyfileobj(stream, joined)
+        left_out = list(_left_out(_part(parts, stretch) for stretch in plan))
+        shutil.rmtree(parts)
+    return left_out
+
+
+def _part(parts: str | Path, stretch: Stretch) -> Path:
+    return Path(parts) / f"{stretch.start:015d}.jsonl"
+
+
+def _left_out(parts: Iterable[Path]) -> Iterator[str]:
+    for part in parts:
+        yield from map(json.loads, part.with_suffix(".left-out").read_text().splitlines())
+
+
+def _described(work: Work, source: Path) -> str:
+    """Everything that decides the answers, as text."""
+    digest = hashlib.sha256()
+    for file in sorted(path for path in Path(work.model).rglob("*") if path.is_file()):
+        digest.update(f"{file.name} {sha256(file)}\n".encode())
+    stat = source.stat()
+    told = asdict(work) | {"parts": None, "model": digest.hexdigest()}
+    size = {"bytes": stat.st_size, "changed": stat.st_mtime_ns, "stretch": STRETCH_BYTES}
+    return json.dumps(told | {"source": str(source.resolve())} | size, indent=1)
+
+
+@contextmanager
+def _locked(parts: Path, described: str, resume: bool) -> Iterator[None]:
+    """The folder of parts, made or found again, for one run at a time."""
+    if parts.exists() and not resume:
+        raise ConfigError(
+            f"{parts} is there from an unfinished run: --resume takes it up, or remove the folder"
+        )
+    parts.mkdir(parents=True, exist_ok=True)
+    with (parts / "plan.json").open("a+", encoding="utf-8") as plan:
+        try:
+            fcntl.flock(plan, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConfigError(f"another run is writing to {parts}: wait for it") from None
+        plan.seek(0)
+        before = plan.read()
+        if before and before != described:
+            raise ConfigError(
+                f"{parts} is from a run with another input, model or options: "
+                "repeat the same command, or remove the folder"
+            )
+        if not before:
+            plan.write(described)
+            plan.flush()
+        yield

@@ -1,0 +1,33 @@
+"""Which of a model's entities a caller wants: the sure ones, or those that do not overlap."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from convener.errors import ConfigError
+from convener.models.spans import Span, best_apart
+from convener.text.documents import Document, Entity
+
+
+def kept(document: Document, threshold: float, flat: bool) -> Document:
+    """The document with entities that score at least `threshold`.
+
+    With `flat`, of entities that overlap the set with the largest sum of scores stays.
+    """
+    sure = [entity for entity in document.entities if (entity.score or 0.0) >= threshold]
+    return replace(document, entities=tuple(_apart(sure) if flat else sure))
+
+
+def checked(threshold: float) -> float:
+    """The threshold.
+
+    Raises:
+        ConfigError: it is no probability.
+    """
+    if not 0 <= threshold <= 1:
+        raise ConfigError(f"expected a threshold from 0 to 1, got {threshold:g}")
+    return threshold
+
+
+def _apart(entities: Sequence[Entity]) -> list[Entity]:
+    spans = [Span(e.start, e.end, n, e.score or 0.0) for n, e in enumerate(entities)]
+    return [entities[span.type] for span in best_apart(spans)]

@@ -1,0 +1,110 @@
+"""Workers of a bulk run: processes of this machine, or actors of a Ray cluster.
+
+The processes are spawned, take their share of the cores, and end with the one that began them,
+even if it is killed. A worker that dies is replaced; one death after another without an answer
+between them ends the run.
+"""
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict
+from multiprocessing import get_context, parent_process
+from threading import Thread
+
+from convener.errors import ConfigError, ModelError
+from convener.inference.bulk import Run, Work, Worker
+from convener.text.formats.lines import Stretch
+
+DEATHS = 3
+
+_worker: Worker | None = None
+
+
+def processes(workers: int) -> Run:
+    """Workers that are processes of this machine."""
+
+    def run(work: Work, todo: Sequence[Stretch]) -> Iterator[Stretch]:
+        waiting = {stretch.start: stretch for stretch in todo}
+        deaths = 0
+        while waiting:
+            try:
+                for done in _pooled(workers, work, list(waiting.values())):
+                    del waiting[done.start]
+                    deaths = 0
+                    yield done
+            except BrokenProcessPool:
+                deaths += 1
+                if deaths == DEATHS:
+                    raise ModelError(
+                        f"a worker died {DEATHS} times in a row, perhaps for want of memory: "
+                        "give fewer --workers and --resume"
+                    ) from None
+
+    return run
+
+
+def _pooled(workers: int, work: Work, todo: Sequence[Stretch]) -> Iterator[Stretch]:
+    threads = max(1, len(os.sched_getaffinity(0)) // workers)
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (threads,))
+    try:
+        futures = [pool.submit(_answer, work, stretch) for stretch in todo]
+        for future in as_completed(futures):
+            yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin(threads: int) -> None:
+    """Leave Ctrl-C to the first process, end when it does, and take no more cores than a share."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_follow, daemon=True).start()
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+
+
+def _follow() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _answer(work: Work, stretch: Stretch) -> Stretch:
+    global _worker
+    if _worker is None:
+        _worker = Worker(work)
+    return _worker.answer(stretch)
+
+
+def on_ray(address: str, workers: int) -> Run:
+    """Workers that are actors of Ray Data; model, input and output must be where all can see them.
+
+    `address` is that of a cluster, or `local` for one of this machine alone.
+
+    Raises:
+        ConfigError: the extra `ray` is not installed.
+    """
+    try:
+        import ray.data
+    except ImportError:
+        raise ConfigError("expected Ray for --ray: pip install 'convener[ray]'") from None
+
+    def run(work: Work, todo: Sequence[Stretch]) -> Iterator[Stretch]:
+        here = {"num_cpus": workers} if address == "local" else {}
+        ray.init(address=address, log_to_driver=False, ignore_reinit_error=True, **here)
+        rows = ray.data.from_items([asdict(stretch) for stretch in todo])
+        answered = rows.map(_RayWorker, fn_constructor_args=(work,), concurrency=(1, workers))
+        for row in answered.iter_rows():
+            yield Stretch(**row)
+
+    return run
+
+
+class _RayWorker:
+    def __init__(self, work: Work) -> None:
+        self.worker = Worker(work)
+
+    def __call__(self, row: dict[str, object]) -> dict[str, object]:
+        return asdict(self.worker.answer(Stretch(**row)))  # type: ignore[arg-type]

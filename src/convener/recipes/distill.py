@@ -1,0 +1,143 @@
+"""One model from a panel: a student that learns what the ensemble believes.
+
+1. The panel's mean probabilities q of every word are worked out once, on all the text there is.
+   No label is read.
+2. A student, which begins as one of the experts, learns min KL(q ‖ p) over all words.
+
+The student answers at the cost of one expert. The divergence is the true one, Σ q (log q − log p)
+(Hinton et al., 2015, at temperature 1); the whole distribution is taught, not the likeliest class.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from accelerate import Accelerator
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from convener.errors import ConfigError, DataError
+from convener.evaluation.scores import score
+from convener.models.expert import Expert
+from convener.panel.panel import Panel
+from convener.recipes.bond import derived_seed
+from convener.recipes.rounds import Recipe, Runner, Stage, State
+from convener.recipes.run import Trained, fingerprint
+from convener.text.documents import Document
+from convener.training.corpus import SoftObjective
+from convener.training.loop import Learner, OptimiserConfig
+from convener.training.losses import kl_divergence
+from convener.training.progress import Listener, Silence
+
+
+class DistillConfig(BaseModel):
+    """How the student learns: so many rounds of so many steps."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    rounds: int = Field(default=4, ge=1)
+    round_steps: int = Field(default=100, ge=1)
+    patience: int = Field(default=4, ge=1)
+    optimiser: OptimiserConfig = OptimiserConfig()
+
+
+class Distillation(Recipe):
+    """The student in training."""
+
+    def __init__(
+        self,
+        panel: Panel,
+        documents: Sequence[Document],
+        config: DistillConfig,
+        accelerator: Accelerator,
+        listener: Listener,
+    ) -> None:
+        self.config = config
+        self.accelerator = accelerator
+        self.listener = listener
+        panel.to(accelerator.device)
+        self.experts = [panel.experts[0].clone()]
+        self.learners = []
+        self.examples = self.experts[0].examples(documents)
+        targets = panel.probabilities(documents, self.examples)
+        weights = [np.ones(len(rows), np.float32) for rows in targets]
+        self.objective = SoftObjective(targets, weights, kl_divergence)
+
+    def stages(self) -> list[Stage]:
+        """One stage."""
+        c = self.config
+        steps = c.rounds * c.round_steps
+        return [Stage("distillation", c.rounds, steps, partial(self._open, steps), self._learn)]
+
+    def _open(self, steps: int) -> list[Learner]:
+        return [
+            Learner(
+                self.experts[0], "distillation", self.config.optimiser, steps, self.accelerator
+            )
+        ]
+
+    def _learn(self, round_: int) -> dict[str, object]:
+        c = self.config
+        loss = self.learners[0].train(
+            self.examples,
+            self.objective,
+            c.round_steps,
+            derived_seed(c.seed, round_),
+            self.listener.step,
+        )
+        return {"loss": round(loss, 5)}
+
+    def shared_state(self) -> State:
+        """Nothing: what the panel believes is worked out anew."""
+        return {}
+
+    def load_shared_state(self, state: Mapping[str, Tensor]) -> None:
+        """Nothing to take over."""
+
+
+def distill(
+    panel: Panel,
+    documents: Sequence[Document],
+    config: DistillConfig,
+    dev: Sequence[Document] | None = None,
+    listener: Listener | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+) -> Trained:
+    """A panel of one that answers as `panel` does.
+
+    `dev` holds gold labels and chooses among rounds; nothing else reads labels. With a `checkpoint`
+    folder the run can be stopped and, with `resume`, taken up again.
+
+    Raises:
+        ConfigError: the panel joins answers instead of taking their mean.
+        DataError: no text.
+    """
+    if panel.rule != "mean":
+        raise ConfigError(
+            f"expected a panel that takes the mean of its experts, got the rule {panel.rule!r}: "
+            "distill one that convener train made"
+        )
+    bare = [Document(document.text, tokens=document.tokens) for document in documents]
+    if not any(document.words() for document in bare):
+        raise DataError(f"expected text to learn from, got {len(bare)} documents without a word")
+    listener = listener or Silence()
+    recipe = Distillation(panel, bare, config, Accelerator(), listener)
+
+    def dev_f1(experts: Sequence[Expert]) -> float:
+        assert dev is not None
+        return score(dev, Panel(experts).annotate(dev)).exact.f1
+
+    data = fingerprint(bare)
+    runner = Runner(
+        recipe,
+        dev_f1=dev_f1 if dev else None,
+        patience=config.patience,
+        listener=listener,
+        checkpoint=checkpoint,
+        fingerprint=f"{data} {fingerprint(dev or ())} {config.model_dump_json()}",
+    )
+    history = runner.run(resume)
+    return Trained(Panel(recipe.experts), history, data)

@@ -1,0 +1,116 @@
+"""A student answers as its panel does, at the cost of one expert, and reads no label."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convener import Recogniser, distill, load, train
+from convener.errors import ConfigError, DataError
+from convener.evaluation.scores import score
+from convener.panel.panel import Panel
+from convener.recipes.distill import DistillConfig
+from convener.recipes.run import RunConfig
+from convener.text.documents import Document
+from convener.text.formats import write
+from convener.training.loop import OptimiserConfig
+from tests.test_bad_input import refusal
+from tests.test_cli import convener
+
+CONFIG = DistillConfig(
+    rounds=3,
+    round_steps=40,
+    optimiser=OptimiserConfig(learning_rate=3e-3, head_learning_rate=1e-2),
+)
+
+
+@pytest.fixture(scope="module")
+def panel(labelled: list[Document], run_config: Callable[..., RunConfig]) -> Recogniser:
+    """Two experts that differ."""
+    return train(labelled, config=run_config(experts=2, self_training=False))
+
+
+@pytest.fixture(scope="module")
+def student(panel: Recogniser, labelled: list[Document]) -> Recogniser:
+    """What it teaches."""
+    return distill(panel, labelled, config=CONFIG)
+
+
+def distance(left: Panel, right: Panel, documents: list[Document]) -> float:
+    """Mean difference of their probabilities."""
+    pairs = zip(left.probabilities(documents), right.probabilities(documents), strict=True)
+    return float(np.mean([np.abs(a - b).mean() for a, b in pairs]))
+
+
+def test_it_answers_as_the_panel_does(
+    panel: Recogniser, student: Recogniser, labelled: list[Document]
+) -> None:
+    assert len(student.panel.experts) == 1
+    taught = list(panel.annotate(labelled))
+    assert score(taught, list(student.annotate(labelled))).exact.f1 > 0.97
+    first = Panel(panel.panel.experts[:1])
+    assert distance(student.panel, panel.panel, labelled) < distance(first, panel.panel, labelled)
+
+
+def test_no_label_is_read(panel: Recogniser, student: Recogniser, labelled: list[Document]) -> None:
+    bare = [replace(document, entities=(), unknown=()) for document in labelled]
+    same = distill(panel, bare, config=CONFIG)
+    assert student.panel.probabilities(bare)[0] == pytest.approx(
+        same.panel.probabilities(bare)[0], abs=1e-6
+    )
+    assert same.card.distilled is not None
+    assert student.card.distilled is not None
+    assert same.card.distilled["data_sha256"] == student.card.distilled["data_sha256"]
+
+
+def test_the_panel_is_left_as_it_was(panel: Recogniser, labelled: list[Document]) -> None:
+    before = panel.panel.probabilities(labelled)
+    distill(panel, labelled, config=CONFIG.model_copy(update={"rounds": 1}))
+    after = panel.panel.probabilities(labelled)
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_stopped_and_taken_up_is_one_run(
+    panel: Recogniser, student: Recogniser, labelled: list[Document], tmp_path: Path
+) -> None:
+    class Stop:
+        def stage(self, name: str, steps: int) -> None: ...
+        def step(self) -> None: ...
+        def stage_done(self, name: str, experts: object) -> None: ...
+        def round(self, record: object) -> None:
+            if "'round': 2" in str(record):
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        distill(panel, labelled, config=CONFIG, listener=Stop(), checkpoint=tmp_path / "c")
+    resumed = distill(panel, labelled, config=CONFIG, checkpoint=tmp_path / "c", resume=True)
+    assert resumed.panel.probabilities(labelled)[0] == pytest.approx(
+        student.panel.probabilities(labelled)[0], abs=1e-6
+    )
+
+
+def test_what_cannot_teach_or_be_learnt_from_is_refused(
+    panel: Recogniser, labelled: list[Document]
+) -> None:
+    with pytest.raises(DataError, match="got 2 documents without a word"):
+        distill(panel, ["", "  "], config=CONFIG)
+    merged = Recogniser(Panel(panel.panel.experts, "union"), panel.card)
+    with pytest.raises(ConfigError, match="got the rule 'union'"):
+        distill(merged, labelled, config=CONFIG)
+
+
+def test_a_user_distills(panel: Recogniser, labelled: list[Document], tmp_path: Path) -> None:
+    panel.save_pretrained(tmp_path / "panel")
+    write(tmp_path / "text.txt", [Document(d.text) for d in labelled])
+    files = (tmp_path / "panel", tmp_path / "text.txt")
+    write(tmp_path / "dev.jsonl", labelled)
+    options = ("--rounds", "1", "--steps", "2", "--dev", tmp_path / "dev.jsonl")
+    convener("distill", *files, "-o", tmp_path / "small", *options)
+    small = load(tmp_path / "small")
+    assert len(small.panel.experts) == 1
+    assert small.card.dev_f1 is not None
+    assert "taught by 2 on" in (tmp_path / "small" / "README.md").read_text()
+    line = refusal("distill", *map(str, files), "-o", str(tmp_path / "text.txt"))
+    assert "text.txt" in line
