@@ -123,6 +123,11 @@ def _evenly(items: list[int], count: int) -> list[int]:
     return [items[(2 * place + 1) * len(items) // (2 * count)] for place in range(count)]
 
 
+def colours() -> str:
+    """The colours of every page, light and dark, as a style sheet of variables."""
+    return Path(__file__).with_name("colours.css").read_text(encoding="utf-8")
+
+
 def render(
     title: str,
     scores: Scores,
@@ -143,6 +148,7 @@ def render(
     template = Path(__file__).with_name("report.html.j2").read_text(encoding="utf-8")
     return environment.from_string(template).render(
         title=title,
+        colours=colours(),
         scores=scores,
         interval=interval,
         rare=_rare(scores),

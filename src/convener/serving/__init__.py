@@ -1,0 +1,1 @@
+"""The server: models behind HTTP, requests answered in batches, and a page for people."""

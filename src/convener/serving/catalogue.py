@@ -1,0 +1,136 @@
+"""The models of a server by name, and what each can be asked.
+
+A name is that of the model's folder. What `reading`, `each` and `asking` return is equal for equal
+requests, so that those are answered together.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from convener.errors import ConfigError
+from convener.inference.recogniser import Recogniser
+from convener.models.questions import questions_for
+from convener.models.reader import Reader
+from convener.panel.panel import Panel
+from convener.serving.batching import Work
+from convener.serving.refusals import Refusal
+from convener.text.documents import Document
+
+_KEPT = 16
+
+Questions = tuple[tuple[str, str], ...]
+
+
+class Served:
+    """A model that answers requests."""
+
+    def __init__(self, name: str, recogniser: Recogniser) -> None:
+        self.name = name
+        self.recogniser = recogniser
+        self._asked = lru_cache(_KEPT)(self._asking)
+        self._alone = [Recogniser(Panel([e]), recogniser.card) for e in recogniser.panel.experts]
+
+    @property
+    def kind(self) -> Literal["taggers", "readers"]:
+        """What its experts are."""
+        return "readers" if self._readers else "taggers"
+
+    @property
+    def experts(self) -> int:
+        """How many they are."""
+        return len(self._alone)
+
+    @property
+    def questions(self) -> dict[str, str]:
+        """What its readers ask for each type; nothing of taggers."""
+        return dict(self._readers[0].config.questions or {}) if self._readers else {}
+
+    @property
+    def asks(self) -> bool:
+        """Whether it can be asked about other types than its own."""
+        return any(reader.config.heads == "shared" for reader in self._readers)
+
+    @property
+    def nested(self) -> bool:
+        """Whether its entities may lie inside one another."""
+        return not all(expert.flat for expert in self.recogniser.panel.experts)
+
+    @property
+    def _readers(self) -> list[Reader]:
+        return [e for e in self.recogniser.panel.experts if isinstance(e, Reader)]
+
+    def reading(self, documents: list[Document]) -> Sequence[Document]:
+        """The documents with the model's entities."""
+        return list(self.recogniser.annotate(documents))
+
+    def each(self, documents: list[Document]) -> Sequence[tuple[Document, ...]]:
+        """The documents with the entities of the panel, then of each of its experts alone."""
+        asked = [self.recogniser] if self.experts == 1 else [self.recogniser, *self._alone]
+        return list(zip(*(r.annotate(documents) for r in asked), strict=True))
+
+    def asking(self, questions: Mapping[str, str]) -> Work:
+        """Work that answers these questions in place of the model's own."""
+        return self._asked(tuple(questions.items()))
+
+    def _asking(self, questions: Questions) -> Work:
+        reader: list[Recogniser] = []
+
+        def work(documents: list[Document]) -> Sequence[Document]:
+            if not reader:
+                reader.append(self.recogniser.ask(dict(questions)))
+            return list(reader[0].annotate(documents))
+
+        return work
+
+
+class Catalogue:
+    """All models of a server."""
+
+    def __init__(self, models: Mapping[str, Recogniser]) -> None:
+        self.models = {name: Served(name, model) for name, model in models.items()}
+
+    def __getitem__(self, name: str | None) -> Served:
+        """The model of that name, or the only one.
+
+        Raises:
+            Refusal: there is none, or several and no name.
+        """
+        names = ", ".join(self.models)
+        if name is None and len(self.models) == 1:
+            return next(iter(self.models.values()))
+        if name is None:
+            raise Refusal(422, f"expected the name of a model, got none: this server has {names}")
+        if name not in self.models:
+            raise Refusal(404, f"no model of that name: this server has {names}")
+        return self.models[name]
+
+
+def load(folders: Sequence[Path]) -> dict[str, Recogniser]:
+    """The models in folders, by the folders' names.
+
+    Raises:
+        ConfigError: two folders of the same name.
+        ModelError: a folder without a sound model.
+    """
+    names = [folder.resolve().name for folder in folders]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"expected models of different names, got {name!r} twice: rename one")
+    return {
+        name: Recogniser.from_folder(folder) for name, folder in zip(names, folders, strict=True)
+    }
+
+
+def written(questions: Mapping[str, str | None]) -> dict[str, str]:
+    """The questions, each that was left open made from the name of its type.
+
+    Raises:
+        ConfigError: see `convener.models.questions.questions_for`.
+    """
+    asked = {
+        label: question if question is not None else questions_for([label])[label]
+        for label, question in questions.items()
+    }
+    return questions_for(list(asked), asked)
