@@ -19,9 +19,10 @@ METHODS = {
 DEFAULT = {"merge": "ties", "m": 3, "n": 50}
 
 
-def quality() -> list[dict]:
-    """Scores on targets."""
-    return [row for row in load("adapt") if row["task"] == "quality"]
+def quality(others: bool = False) -> list[dict]:
+    """Scores on targets, without or with experts of the other target domains."""
+    rows = [row for row in load("adapt") if row["task"] == "quality"]
+    return [row for row in rows if row["others"] == others]
 
 
 def of(rows: list[dict], method: str, **settings: object) -> list[dict]:
@@ -42,8 +43,17 @@ def average(rows: list[dict]) -> str:
 
 
 def adapt() -> str:
+    """F1 by method and target, with experts of six other domains."""
+    return by_target(quality())
+
+
+def adapt_others() -> str:
+    """F1 by method and target, where the library also has experts of the other targets."""
+    return by_target(quality(others=True))
+
+
+def by_target(rows: list[dict]) -> str:
     """F1 by method and target."""
-    rows = quality()
     targets = list(dict.fromkeys(row["target"] for row in rows))
     lines = []
     for method, name in METHODS.items():
@@ -75,7 +85,7 @@ def adapt_experts() -> str:
     targets = list(dict.fromkeys(row["target"] for row in rows))
     lines = []
     for row in load("adapt"):
-        if row["task"] == "expert":
+        if row["task"] == "expert" and not row["source"].startswith("unified for"):
             alone = [
                 r for r in rows if r.get("expert") == row["source"] and r["method"] == "single"
             ]

@@ -145,7 +145,7 @@ def reader_pass(reader, batch, mode: str) -> None:
 
 def dense_pass(model: DenseBertMrc, batch, asked: list[list[int]], mode: str) -> None:
     """One batch through the dense model, once for each type."""
-    frame = model.encoder.words
+    frame = model.encoder.words.frame
     device = model.starts.weight.device
     total: Tensor | float = 0.0
     for question in asked:

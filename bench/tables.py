@@ -14,11 +14,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import adapt_tables
+import dictionary_tables
+import inference_tables
 import reader_tables
+import serving_tables
 from markdown import load, mean, summary, table
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/results.md", "docs/readers.md", "docs/experts.md")
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 METHODS = {
     "dictionary": "dictionary's labels",
     "stage1": "stage I",
@@ -114,8 +117,16 @@ TABLES = {
         *(demo, first_look, details, choices, no_dev, throughput),
         *(reader_tables.multitask, reader_tables.multitask_types, reader_tables.type_attention),
         *(reader_tables.type_questions, reader_tables.multitask_cost),
-        *(reader_tables.nested_distant, adapt_tables.adapt, adapt_tables.adapt_settings),
+        *(
+            reader_tables.nested_distant,
+            adapt_tables.adapt,
+            adapt_tables.adapt_settings,
+            adapt_tables.adapt_others,
+        ),
         *(adapt_tables.adapt_experts, adapt_tables.adapt_cost),
+        *(dictionary_tables.engine, dictionary_tables.audit),
+        *(serving_tables.serving, serving_tables.serving_memory),
+        inference_tables.inference,
     )
 }
 
@@ -124,12 +135,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
-    for name in PAGES:
-        path = ROOT / name
+    for path in PAGES:
         old = path.read_text(encoding="utf-8")
         new = MARK.sub(lambda m: f"{m[1]}{TABLES[m[2]]()}{m[3]}", old)
         if check and new != old:
-            sys.exit(f"{name} is not up to date: run python bench/tables.py")
+            sys.exit(f"{path.relative_to(ROOT)} is not up to date: run python bench/tables.py")
         if new != old:
             path.write_text(new, encoding="utf-8")
 

@@ -23,7 +23,8 @@ from convener.demo import load_data
 from convener.dictionary import Labeller
 from convener.inference.card import installed_versions
 from convener.models.encoders import Encoder
-from convener.models.tagger import Tagger, TaggerConfig
+from convener.models.tag_layout import TaggerConfig
+from convener.models.tagger import Tagger
 from convener.panel.panel import Panel
 from convener.training.corpus import Corpus, DistantObjective
 from convener.training.loop import Learner, OptimiserConfig

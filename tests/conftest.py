@@ -12,7 +12,8 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 from convener.dictionary import Entry, Gazetteer
 from convener.models.reader import Reader
 from convener.models.reader_config import ReaderConfig
-from convener.models.tagger import Tagger, TaggerConfig
+from convener.models.tag_layout import TaggerConfig
+from convener.models.tagger import Tagger
 from convener.recipes.run import RunConfig, parse_config
 from convener.text.documents import Document
 

@@ -24,6 +24,7 @@ FLOORS = (
     {"inference"},
     {"api"},
     {"experts"},
+    {"serving", "integrations"},
     {"demo"},
     {"cli"},
 )

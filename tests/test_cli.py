@@ -16,7 +16,11 @@ from convener.text.documents import Document
 from convener.text.formats import read, write
 
 PROGRAM = Path(sys.executable).with_name("convener")
-VERBS = ("demo", "compile", "label", "train", "evaluate", "predict", "info", "adapt", "audit")
+VERBS = (
+    *("demo", "compile", "label", "train", "evaluate", "predict", "info", "adapt", "audit"),
+    *("convert", "export", "distill"),
+    "serve",
+)
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "COLUMNS": "100"}
 
 

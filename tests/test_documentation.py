@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from convener import api
 from convener.recipes.run import RunConfig
 from convener.text.documents import Document
 from convener.text.formats import write
@@ -18,7 +17,10 @@ from tests.test_cli import VERBS, convener
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.S)
-FAST = ["--set=bond.round_steps=1", "--set=bond.self_rounds=1", "--set=bond.expert_rounds=1"]
+FAST = {
+    "train": ["--set=bond.round_steps=1", "--set=bond.self_rounds=1", "--set=bond.expert_rounds=1"],
+    "distill": ["--rounds=1", "--steps=1"],
+}
 
 
 def blocks(language: str) -> list[str]:
@@ -44,21 +46,22 @@ def test_every_command_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
     inline = re.findall(r"`(convener [a-z]+ [^`]*-o [^`]*)`", PAGES[0].read_text(encoding="utf-8"))
     lines = [line for code in blocks("bash") for line in code.splitlines()]
     commands = [line for line in lines if line.startswith("convener ")] + inline
-    assert {shlex.split(command)[1] for command in commands} >= set(VERBS) - {"demo"}
+    assert {shlex.split(command)[1] for command in commands} >= set(VERBS) - {"demo", "serve"}
     for command in commands:
         _, verb, *arguments = shlex.split(command, comments=True)
-        convener(verb, *arguments, *(FAST if verb == "train" else []))
+        convener(verb, *arguments, *FAST.get(verb, []))
 
 
 def test_the_example_works(
     folder: Path, monkeypatch: pytest.MonkeyPatch, run_config: Callable[..., RunConfig]
 ) -> None:
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(api, "RunConfig", run_config)
     (example,) = blocks("python")
     names: dict[str, object] = {}
     with (folder / "notes.txt").open(encoding="utf-8") as notes:
-        exec(example.replace('open("notes.txt")', "notes"), names | {"notes": notes}, names)
+        example = example.replace("experts=3", "experts=3, config=tiny")
+        given = {"notes": notes, "tiny": run_config()}
+        exec(example.replace('open("notes.txt")', "notes"), names | given, names)
     assert names["ner"].predict("We gave aspirin today .")  # type: ignore[attr-defined]
 
 

@@ -68,9 +68,7 @@ def test_what_is_wrong_is_found_and_mended(
         ("add", labelled[12].surface(missing), missing.label),
     }
     places = {fingerprint(spoilt[i].text) for i in (7, 26, 12)}
-    accepted = [
-        c for c in changes if c.text in places and (c.change, c.surface, c.label) in wrong
-    ]
+    accepted = [c for c in changes if c.text in places and (c.change, c.surface, c.label) in wrong]
     assert len(accepted) == 3
     mended = list(Patch(map(accepting, accepted)).label(spoilt))
     assert score([*labelled] * 3, mended).exact.f1 == 1

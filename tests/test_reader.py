@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from convener.errors import ConfigError, ConvenerError, DataError
-from convener.models.expert import Batch, Rows
+from convener.models.expert import Batch
+from convener.models.layout import Rows
 from convener.models.reader import Reader
 from convener.models.span_heads import Pairs, SpanHeads
 from convener.models.spans import END, SPANS, START
@@ -472,7 +473,7 @@ def test_it_reads_question_and_context_as_bert_does(reader: MakeReader) -> None:
     expert = stirred(reader(("LOC",)))
     batch = expert.collate(expert.examples([Document(TEXTS[1])]))
     question = expert.questions.ids[0]
-    end = torch.tensor([expert.encoder.words.last])
+    end = torch.tensor([expert.encoder.words.frame.last])
     ids = torch.cat([question, batch.ids[0], end])[None]
     segments = (torch.arange(ids.shape[1]) >= len(question)).long()[None]
     shapes = nn.functional.pad(batch.shapes, (len(question), 1))
@@ -489,7 +490,7 @@ def test_shared_layers_read_question_and_context_apart(reader: MakeReader) -> No
     batch = expert.collate(expert.examples([Document(TEXTS[1])]))
     question = expert.questions.ids
     size = question.shape[1]
-    context = nn.functional.pad(batch.ids, (0, 1), value=encoder.words.last)
+    context = nn.functional.pad(batch.ids, (0, 1), value=encoder.words.frame.last)
     shapes = nn.functional.pad(batch.shapes, (0, 1))
     embeddings, layers = encoder.model.embeddings, encoder.model.encoder.layer  # type: ignore[union-attr]
     lower = [

@@ -13,7 +13,7 @@ from torch import nn
 
 from convener.errors import ConfigError, ModelError
 from convener.models.adapter import Adapter, Change, LowRank, apply
-from convener.models.expert import Rows
+from convener.models.layout import Rows
 from convener.models.reader import Reader
 from convener.models.stacked import Stacked
 from convener.panel.panel import Panel, annotate_each, log_beliefs

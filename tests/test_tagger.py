@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convener.errors import ConfigError, DataError
-from convener.models.tagger import Tagger, TaggerConfig, best_path
+from convener.models.tag_layout import TaggerConfig, best_path
+from convener.models.tagger import Tagger
 from convener.panel.panel import log_beliefs
 from convener.text.documents import Document, Entity
 

@@ -18,16 +18,20 @@ from convener.errors import ConfigError, ConvenerError, DataError, ModelError
 from convener.text import Document, Entity
 
 if TYPE_CHECKING:
-    from convener.api import evaluate, label, load, train
+    from convener.api import evaluate, export, label, load, train
     from convener.inference.recogniser import Recogniser
     from convener.recipes.run import RunConfig
+    from convener.text.formats.conversion import convert
 
 __version__ = version("convener")
 
 _LAZY = {
     "Recogniser": "convener.inference.recogniser",
     "RunConfig": "convener.recipes.run",
+    "convert": "convener.text.formats.conversion",
+    "distill": "convener.api",
     "evaluate": "convener.api",
+    "export": "convener.api",
     "label": "convener.api",
     "load": "convener.api",
     "train": "convener.api",
@@ -44,7 +48,10 @@ __all__ = [
     "ModelError",
     "Recogniser",
     "RunConfig",
+    "convert",
+    "distill",
     "evaluate",
+    "export",
     "label",
     "load",
     "train",

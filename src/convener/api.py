@@ -1,20 +1,36 @@
-"""The verbs as plain functions; the command line is a thin layer over them."""
+"""The verbs as plain functions; the command line is a thin layer over them.
 
+What needs torch is imported where it is used, so an exported model answers without it.
+"""
+
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from convener.dictionary import Gazetteer, Labeller
 from convener.errors import DataError
 from convener.evaluation.bootstrap import f1_interval
+from convener.evaluation.calibration import (
+    calibration_error,
+    fitted_temperature,
+    outcomes,
+    tempered,
+)
 from convener.evaluation.report import Matrix, mistakes, render
 from convener.evaluation.scores import Score, Scores, score
+from convener.inference import hub
 from convener.inference.card import Card, installed_versions
 from convener.inference.recogniser import Recogniser
-from convener.recipes.run import RunConfig, override, train_panel
 from convener.text.documents import Document, group_indices
 from convener.text.formats import read
 from convener.training.progress import Listener
+
+if TYPE_CHECKING:
+    from convener.panel.panel import Panel
+    from convener.recipes.distill import DistillConfig
+    from convener.recipes.run import RunConfig
 
 Texts = str | Path | Iterable[str] | Iterable[Document]
 
@@ -38,7 +54,7 @@ def train(
     dev: Texts | None = None,
     experts: int | None = None,
     seed: int | None = None,
-    config: RunConfig | None = None,
+    config: "RunConfig | None" = None,
     listener: Listener | None = None,
     checkpoint: str | Path | None = None,
     resume: bool = False,
@@ -52,6 +68,8 @@ def train(
         ConfigError: settings that do not fit the data.
         DataError: no labels, or labels that cannot be learnt.
     """
+    from convener.recipes.run import RunConfig, override, train_panel
+
     wanted = {"bond.experts": experts, "seed": seed}
     config = override(config or RunConfig(), {k: v for k, v in wanted.items() if v is not None})
     training = list(as_documents(documents))
@@ -64,28 +82,117 @@ def train(
         groups=len(group_indices(training)),
         data_sha256=trained.data_sha256,
         dev_f1=trained.dev_f1,
+        types=_counted(entity.label for d in training for entity in d.entities),
+        sources=_counted(entity.source or "the data" for d in training for entity in d.entities),
         versions=installed_versions(),
         run=config.model_dump(mode="json"),
         history=trained.history,
     )
-    return Recogniser(trained.panel, card)
+    return Recogniser(trained.panel, card.model_copy(update=_on_dev(trained.panel, gold)))
 
 
-def load(folder: str | Path, device: str | None = None) -> Recogniser:
-    """The model in a folder that `save_pretrained` or `convener train` wrote.
+def distill(
+    panel: Recogniser | str | Path,
+    texts: Texts,
+    *,
+    dev: Texts | None = None,
+    config: "DistillConfig | None" = None,
+    listener: Listener | None = None,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+) -> Recogniser:
+    """One model that answers as a panel does, at the cost of one of its experts.
 
-    `device` is such as "cpu" or "cuda:1"; left open, it is the accelerator if there is one.
+    It learns from all of `texts`, whose labels are not read. See `convener.recipes.distill`.
+
+    Raises:
+        ConfigError: the panel is merged, or settings that do not fit.
+        DataError: no text.
     """
-    return Recogniser.from_folder(folder, device)
+    from convener.recipes.distill import DistillConfig
+    from convener.recipes.distill import distill as distill_panel
+
+    config = config or DistillConfig()
+    teacher = panel if isinstance(panel, Recogniser) else load(panel)
+    documents = list(as_documents(texts))
+    gold = list(as_documents(dev)) if dev is not None else None
+    folder = Path(checkpoint) if checkpoint is not None else None
+    made = distill_panel(teacher.panel, documents, config, gold, listener, folder, resume)
+    card = teacher.card.model_copy(
+        update={
+            "distilled": {
+                "experts": len(teacher.panel.experts),
+                "documents": len(documents),
+                "data_sha256": made.data_sha256,
+                "settings": config.model_dump(mode="json"),
+                "history": made.history,
+            },
+            "dev_f1": made.dev_f1,
+            "versions": installed_versions(),
+        }
+        | _on_dev(made.panel, gold)
+    )
+    return Recogniser(made.panel, card)
+
+
+def export(model: Recogniser | str | Path, folder: str | Path, *, int8: bool = False) -> None:
+    """Write a model as one ONNX graph, which `load` brings back and runs without torch.
+
+    With `int8` the weights of products are rounded to whole numbers.
+
+    Raises:
+        ConfigError: the extra `onnx` is not installed, or the model was exported before.
+        ModelError: the folder has other things in it, or the encoder's tokenizer can't be exported.
+    """
+    from convener.inference.export import export_panel
+
+    recogniser = model if isinstance(model, Recogniser) else load(model)
+    export_panel(recogniser.panel, recogniser.card, folder, int8)
+
+
+def _counted(names: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(names).items()))
+
+
+def _on_dev(panel: "Panel", gold: Sequence[Document] | None) -> dict[str, object]:
+    """What dev documents tell for a card: the interval of F1, the temperature, what it mends."""
+    if not gold:
+        return {"dev_interval": None, "temperature": 1.0, "calibration_error": None}
+    found = panel.annotate(gold)
+    low, high = evaluation(gold, found, panel.labels).interval
+    temperature = fitted_temperature(*outcomes(gold, found))
+    changed = [tempered(document, temperature) for document in found]
+    errors = [calibration_error(*outcomes(gold, answers)) for answers in (found, changed)]
+    return {
+        "dev_interval": (round(100 * low, 2), round(100 * high, 2)),
+        "temperature": temperature,
+        "calibration_error": tuple(round(error or 0.0, 4) for error in errors),
+    }
+
+
+def load(model: str | Path, device: str | None = None) -> Recogniser:
+    """The model in a folder that `save_pretrained` or `convener train` wrote, or on the hub.
+
+    A name such as "user/model", of which there is no folder, is fetched from the Hugging Face hub.
+    `device` is such as "cpu" or "cuda:1"; left open, it is the accelerator if there is one.
+
+    Raises:
+        ModelError: there is no such model, or it is damaged.
+    """
+    return Recogniser.from_folder(hub.local(model), device)
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Scores, the 95 % interval of exact F1, and gold types that the model can't find."""
+    """Scores, the 95 % interval of exact F1, and gold types that the model can't find.
+
+    `calibration_error`, from 0 to 1, is that of `convener.evaluation.calibration`.
+    """
 
     scores: Scores
     interval: tuple[float, float]
     unknown_labels: tuple[str, ...]
+    calibration_error: float | None = None
 
     def as_dict(self) -> dict[str, object]:
         """Everything in percentages."""
@@ -93,6 +200,7 @@ class Evaluation:
             **self.scores.as_dict(),
             "f1_interval": [round(100 * bound, 2) for bound in self.interval],
             "unknown_labels": list(self.unknown_labels),
+            "calibration_error": self.calibration_error,
         }
 
 
@@ -126,6 +234,8 @@ def report(
         note = "Mean attention over all words: how much the row's type reads of the column's."
         matrix = Matrix("Attention between types", recogniser.labels, looks, note)
     title = f"{len(gold)} documents, {len(recogniser.labels)} types"
+    if result.calibration_error is not None:
+        title += f", calibration error {result.calibration_error:.3f}"
     page = render(title, result.scores, result.interval, mistakes(gold, found), matrix)
     return result, page
 
@@ -154,7 +264,13 @@ def evaluation(
         sum((scores.documents[index] for index in members), Score())
         for members in group_indices(gold)
     ]
-    return Evaluation(scores, f1_interval(units), tuple(sorted(found - set(labels))))
+    error = calibration_error(*outcomes(gold, predicted))
+    return Evaluation(
+        scores,
+        f1_interval(units),
+        tuple(sorted(found - set(labels))),
+        None if error is None else round(error, 4),
+    )
 
 
 def as_documents(texts: Texts) -> Iterator[Document]:

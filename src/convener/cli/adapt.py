@@ -38,11 +38,11 @@ def adapt(
     Example: `convener adapt experts songs.txt --types types.txt -o music-ner`
     """
     from convener.experts import adapt_library
-    from convener.inference import storage
+    from convener.inference import manifest
     from convener.recipes.adapt import AdaptConfig
     from convener.recipes.settings import parsed
 
-    storage.check_target(output)
+    manifest.check_target(output)
     settings = {"experts": experts, "sentences": sentences, "seed": seed}
     config = parsed(AdaptConfig, settings | {"merge": {"method": merge, "seed": seed}})
     with rounds() as listener:

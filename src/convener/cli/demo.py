@@ -45,10 +45,10 @@ def demo(
     began = time.monotonic()
     from convener.demo import load_data
     from convener.demo.compare import compare
-    from convener.inference import storage
+    from convener.inference import manifest
     from convener.recipes.run import RunConfig, override
 
-    storage.check_target(output)
+    manifest.check_target(output)
     data = load_data()
     summary = Summary()
     for document in Labeller(data.gazetteer).label(data.texts):

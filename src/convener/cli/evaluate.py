@@ -69,6 +69,8 @@ def show(result: "Evaluation") -> None:
     low, high = result.interval
     out.print(f"F1 {100 * scores.exact.f1:.2f}, 95 % interval {100 * low:.2f} to {100 * high:.2f}")
     out.print(f"macro F1 over types {100 * scores.macro_f1:.2f}")
+    if result.calibration_error is not None:
+        out.print(f"calibration error of the scores {result.calibration_error:.3f}")
     for name, known in (("seen", scores.seen), ("unseen", scores.unseen)):
         if known is not None and known.gold:
             out.print(f"recall on {name} names {100 * known.recall:.2f} of {known.gold}")

@@ -17,8 +17,10 @@ def info(
 
     Example: `convener info drug-ner`
     """
-    from convener.inference.storage import read_config
+    from convener.inference.hub import local
+    from convener.inference.manifest import read_config
 
+    model = local(model)
     config = read_config(model)
     if as_json:
         print(config.model_dump_json(indent=1))
@@ -27,6 +29,7 @@ def info(
     size = sum(path.stat().st_size for path in model.rglob("*") if path.is_file())
     facts = {
         "kind": config.kind,
+        "form": "weights" if config.exported is None else f"ONNX, {config.exported.precision}",
         "types": ", ".join(config.labels),
         "experts": config.experts,
         "encoder": card.encoder,
@@ -34,6 +37,7 @@ def info(
         "training documents": f"{card.documents} in {card.groups} groups",
         "training data": f"sha256 {card.data_sha256[:16]}",
         "F1 on the dev set": "none was given" if card.dev_f1 is None else card.dev_f1,
+        "temperature of scores": card.temperature,
         "seed": card.run.get("seed"),
         "versions": ", ".join(f"{name} {number}" for name, number in card.versions.items()),
         "settings": json.dumps(card.run.get("bond")),

@@ -13,13 +13,17 @@ from convener.cli import (
     adapt,
     audit,
     compiling,
+    convert,
     demo,
+    distill,
     evaluate,
     experts,
+    export,
     info,
     label,
     predict,
     review,
+    serve,
     train,
 )
 from convener.errors import ConvenerError, short
@@ -34,8 +38,8 @@ app = typer.Typer(
 )
 VERBS = (
     *(demo.demo, compiling.compile, label.label, train.train, evaluate.evaluate),
-    *(predict.predict, info.info, adapt.adapt),
-    *(audit.audit, review.review),
+    *(predict.predict, info.info, adapt.adapt, convert.convert),
+    *(audit.audit, review.review, export.export, distill.distill, serve.serve),
 )
 for verb in VERBS:
     app.command()(verb)

@@ -9,7 +9,7 @@ import typer
 from convener.cli.console import Skipped, err
 from convener.dictionary.gazetteer import Gazetteer
 from convener.text.documents import Document
-from convener.text.formats import read
+from convener.text.formats import Lost, read, told
 from convener.text.formats.lines import numbered_lines
 
 
@@ -55,10 +55,12 @@ Nested = Annotated[bool, typer.Option("--nested", help="Also label names inside 
 
 
 def documents(path: str, on_error: OnError) -> Iterator[Document]:
-    """Documents of a file; bad ones are reported at the end if they are left out."""
-    skipped = Skipped()
-    yield from read(path, on_error=skipped if on_error is OnError.SKIP else None)
+    """Documents of a file or folder; what is left out of it is reported at the end."""
+    skipped, lost = Skipped(), Lost()
+    yield from read(path, on_error=skipped if on_error is OnError.SKIP else None, lost=lost)
     skipped.report()
+    if +lost:
+        err.print(f"not read: {told(lost)}", markup=False)
 
 
 def gazetteer(

@@ -1,9 +1,7 @@
 """`convener train`: labelled documents, or raw text with a dictionary, become a model."""
 
 import json
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +10,7 @@ import typer
 from convener.cli import options
 from convener.cli.console import err, out, rounds
 from convener.cli.label import summary_lines
+from convener.cli.stopping import stoppable
 from convener.dictionary import Labeller, Summary
 from convener.errors import ConfigError
 from convener.text.documents import Document
@@ -105,9 +104,9 @@ def train(
 
 
 def _check_target(output: Path) -> None:
-    from convener.inference import storage
+    from convener.inference import manifest
 
-    storage.check_target(output)
+    manifest.check_target(output)
 
 
 def _configuration(
@@ -156,7 +155,7 @@ def _train_expert(
     from convener import experts
 
     beside = library.with_name(f"{library.name}.{name}")
-    with _stoppable(beside, resume) as (folder, resume), rounds() as listener:
+    with stoppable(beside, resume) as (folder, resume), rounds() as listener:
         experts.train_expert(
             training,
             name,
@@ -182,34 +181,13 @@ def _train_model(
 ) -> None:
     from convener import api
 
-    with _stoppable(output, resume) as (folder, resume):
+    with stoppable(output, resume) as (folder, resume):
         with rounds() as listener:
             model = api.train(
                 training, dev=dev, config=run, listener=listener, checkpoint=folder, resume=resume
             )
         model.save_pretrained(output)
     out.print(f"saved {output}", markup=False)
-
-
-@contextmanager
-def _stoppable(output: Path, resume: bool) -> Iterator[tuple[Path, bool]]:
-    """A checkpoint folder beside what is made, and whether to take it up; removed when all is done.
-
-    Who interrupts is told what is kept.
-    """
-    output.parent.mkdir(parents=True, exist_ok=True)
-    checkpoint = output.with_name(f"{output.name}.checkpoint")
-    if resume and not checkpoint.is_dir():
-        err.print(f"no checkpoint in {checkpoint}: starting from the beginning", markup=False)
-        resume = False
-    try:
-        yield checkpoint, resume
-    except KeyboardInterrupt:
-        done = f"{checkpoint} holds what is done, --resume takes it up"
-        kept = done if checkpoint.is_dir() else "nothing was done yet"
-        err.print(f"convener: stopped: {kept}", markup=False)
-        raise
-    shutil.rmtree(checkpoint, ignore_errors=True)
 
 
 def _json_file(path: Path) -> object:

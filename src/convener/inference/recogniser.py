@@ -1,62 +1,103 @@
 """A recogniser: the one thing that users hold, whatever kind of panel answers inside it."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import overload
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
-import torch
 
 from convener.errors import ConfigError
-from convener.inference import storage
+from convener.evaluation.calibration import tempered
+from convener.inference import hub
 from convener.inference.card import Card
-from convener.models.reader import Reader
-from convener.panel.panel import Panel
-from convener.recipes.multitask import attention_between_types
+from convener.inference.exported import ExportedPanel, open_exported
+from convener.inference.keeping import checked, kept
+from convener.inference.manifest import read_config
 from convener.text.documents import Document, Entity
+
+if TYPE_CHECKING:
+    from convener.panel.panel import Panel
 
 CHUNK_CHARACTERS = 100_000
 
 
 class Recogniser:
-    """A panel with its card: it predicts, and it can be saved and loaded."""
+    """A panel with its card: it predicts, and it can be saved and loaded.
 
-    def __init__(self, panel: Panel, card: Card) -> None:
-        self.panel = panel
+    What needs the weights needs torch, which is imported then.
+    """
+
+    def __init__(self, panel: "Panel | ExportedPanel", card: Card) -> None:
+        self._answering = panel
         self.card = card
+
+    @property
+    def panel(self) -> "Panel":
+        """The experts with their weights.
+
+        Raises:
+            ConfigError: the model was exported, so it only answers.
+        """
+        if isinstance(self._answering, ExportedPanel):
+            raise ConfigError(
+                "expected a model with its weights, got one that was exported and only answers: "
+                "use the folder that it was exported from"
+            )
+        return self._answering
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The types that the model knows."""
-        return self.panel.labels
+        return self._answering.labels
 
     @overload
-    def predict(self, texts: str) -> list[Entity]: ...  # type: ignore[overload-overlap]
+    def predict(  # type: ignore[overload-overlap]
+        self, texts: str, *, threshold: float = ..., flat: bool = ...
+    ) -> list[Entity]: ...
 
     @overload
-    def predict(self, texts: list[str]) -> list[list[Entity]]: ...  # type: ignore[overload-overlap]
+    def predict(  # type: ignore[overload-overlap]
+        self, texts: list[str], *, threshold: float = ..., flat: bool = ...
+    ) -> list[list[Entity]]: ...
 
     @overload
-    def predict(self, texts: Iterable[str]) -> Iterator[list[Entity]]: ...
+    def predict(
+        self, texts: Iterable[str], *, threshold: float = ..., flat: bool = ...
+    ) -> Iterator[list[Entity]]: ...
 
     def predict(
-        self, texts: str | Iterable[str]
+        self, texts: str | Iterable[str], *, threshold: float = 0.0, flat: bool = False
     ) -> list[Entity] | list[list[Entity]] | Iterator[list[Entity]]:
         """Entities of a text, or of each text of many, with offsets into the caller's own string.
 
         A string gives a list of entities, a list of strings a list of such lists, any other
         iterable an iterator that holds only a small part of it in memory. A text of any length is
-        read whole.
+        read whole. Entities with a score below `threshold` are left out; with `flat`, of nested
+        ones the best that do not overlap stay.
+
+        Raises:
+            ConfigError: the threshold is no probability.
         """
         if isinstance(texts, str):
-            return list(self.panel.annotate([Document(texts)])[0].entities)
-        answers = (list(d.entities) for d in self.annotate(map(Document, texts)))
+            (answer,) = self.annotate([Document(texts)], threshold=threshold, flat=flat)
+            return list(answer.entities)
+        found = self.annotate(map(Document, texts), threshold=threshold, flat=flat)
+        answers = (list(document.entities) for document in found)
         return list(answers) if isinstance(texts, list) else answers
 
-    def annotate(self, documents: Iterable[Document]) -> Iterator[Document]:
-        """The documents, in order, with the model's entities in place of any they had."""
-        for chunk in _chunks(documents):
-            yield from self.panel.annotate(chunk)
+    def annotate(
+        self, documents: Iterable[Document], *, threshold: float = 0.0, flat: bool = False
+    ) -> Iterator[Document]:
+        """The documents, in order, with the model's entities in place of any they had.
+
+        `threshold` and `flat` are those of `predict`.
+        """
+        checked(threshold)
+        answered = itertools.chain.from_iterable(map(self._answering.annotate, _chunks(documents)))
+        sure = (tempered(document, self.card.temperature) for document in answered)
+        return (kept(document, threshold, flat) for document in sure)
 
     def ask(self, questions: Mapping[str, str]) -> "Recogniser":
         """A recogniser that answers other questions, by type, with the same weights.
@@ -64,6 +105,9 @@ class Recogniser:
         Raises:
             ConfigError: the model is no reader, or its heads belong to its types.
         """
+        from convener.models.reader import Reader
+        from convener.panel.panel import Panel
+
         readers = [expert for expert in self.panel.experts if isinstance(expert, Reader)]
         if len(readers) < len(self.panel.experts):
             raise ConfigError(
@@ -77,6 +121,11 @@ class Recogniser:
 
         The mean over experts of `convener.recipes.multitask.attention_between_types`.
         """
+        if isinstance(self._answering, ExportedPanel):
+            return None
+        from convener.models.reader import Reader
+        from convener.recipes.multitask import attention_between_types
+
         matrices = [
             attention_between_types(expert, documents)
             for expert in self.panel.experts
@@ -86,14 +135,51 @@ class Recogniser:
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write the model to a folder; `load` brings it back."""
+        from convener.inference import storage
+
         storage.save(self.panel, self.card, folder)
+
+    def push_to_hub(
+        self,
+        name: str,
+        *,
+        licence: str = "unknown",
+        private: bool | None = None,
+        token: str | None = None,
+    ) -> str:
+        """Put the model with its card on the Hugging Face hub as `name` ("user/model").
+
+        `licence` is the hub's name of one, such as "apache-2.0". Returns the address.
+
+        Raises:
+            ModelError: the hub cannot be reached or does not allow it.
+        """
+        from convener.inference import storage
+
+        card = self.card.model_copy(update={"licence": licence})
+        with TemporaryDirectory() as folder:
+            storage.save(self.panel, card, folder)
+            return hub.push(Path(folder), name, private, token)
 
     @classmethod
     def from_folder(cls, folder: str | Path, device: str | None = None) -> "Recogniser":
-        """The model that `save_pretrained` wrote; never touches the network.
+        """The model that `save_pretrained` or `export` wrote; never touches the network.
 
-        It is put on `device`, left open on the machine's accelerator or, without one, its CPU.
+        It is put on `device`, left open on the machine's accelerator or, without one, its CPU. An
+        exported model answers on the CPU, and torch is not imported for it.
+
+        Raises:
+            ConfigError: another device for an exported model.
         """
+        config = read_config(Path(folder))
+        if config.exported is not None:
+            if device not in {None, "cpu"}:
+                raise ConfigError(f"expected the device cpu for an exported model, got {device}")
+            return cls(open_exported(Path(folder), config, config.exported), config.card)
+        import torch
+
+        from convener.inference import storage
+
         panel, card = storage.load(folder)
         found = torch.accelerator.current_accelerator(check_available=True)
         return cls(panel.to(device or found or "cpu"), card)

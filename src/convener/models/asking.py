@@ -29,8 +29,9 @@ class Questions(nn.Module):
 
     def __init__(self, encoder: Encoder, questions: Sequence[str], shared_layers: int) -> None:
         super().__init__()
-        frame = encoder.words
-        pieces = [[frame.first, *frame.text(question), frame.last] for question in questions]
+        frame = encoder.words.frame
+        texts = map(encoder.words.text, questions)
+        pieces = [[frame.first, *ids, frame.last] for ids in texts]
         self.longest = max(map(len, pieces))
         if self.longest > encoder.max_pieces // 2:
             raise ConfigError(
@@ -61,7 +62,9 @@ class Questions(nn.Module):
         apart = self._apart(encoder, batch, lengths) if self.shared_layers else None
         found: Tensor | None = None
         for run in _runs(sizes):
-            join = _Join(self.lengths[asked[run]], lengths[owners[run]], asked[run], owners[run])
+            size = int(sizes[run].max())
+            asking, context = self.lengths[asked[run]], lengths[owners[run]]
+            join = Join(asking, context, asked[run], owners[run], size)
             hidden = self._read(encoder, batch, join, apart)
             at = places[owners[run]] + self.lengths[asked[run]][:, None]
             vectors = hidden[torch.arange(len(run), device=at.device)[:, None], at]
@@ -72,43 +75,46 @@ class Questions(nn.Module):
         return found.transpose(1, 2)
 
     def _read(
-        self, encoder: Encoder, batch: Batch, join: "_Join", apart: tuple[Tensor, Tensor] | None
+        self, encoder: Encoder, batch: Batch, join: "Join", apart: tuple[Tensor, Tensor] | None
     ) -> Tensor:
         mask = join.there.long()
         if apart is not None:
             return encoder.above(join(*apart), mask, self.shared_layers)
-        ids = join(self.ids, _closed(batch.ids, batch.mask, encoder.words.last))
-        shapes = join(torch.zeros_like(self.ids), _closed(batch.shapes, batch.mask, 0))
+        ids = join(self.ids, closed(batch.ids, batch.mask, encoder.words.frame.last))
+        shapes = join(torch.zeros_like(self.ids), closed(batch.shapes, batch.mask, 0))
         hidden: Tensor = encoder(ids, mask, shapes, (~join.asking).long())
         return hidden
 
     def _apart(self, encoder: Encoder, batch: Batch, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Questions and contexts after the lower layers; contexts stand after any question."""
-        ids = _closed(batch.ids, batch.mask, encoder.words.last)
+        ids = closed(batch.ids, batch.mask, encoder.words.frame.last)
         there = torch.arange(ids.shape[1], device=ids.device) <= lengths[:, None]
-        shapes = _closed(batch.shapes, batch.mask, 0)
+        shapes = closed(batch.shapes, batch.mask, 0)
         layers = self.shared_layers
         contexts = encoder.below(ids, there.long(), shapes, 1, self.longest, layers)
         if torch.is_grad_enabled():
-            return self._alone(encoder), contexts
+            return self.alone(encoder), contexts
         versions = [parameter._version for parameter in encoder.parameters()]
         if self._kept is None or self._kept[0] != versions:
-            self._kept = versions, self._alone(encoder)
+            self._kept = versions, self.alone(encoder)
         return self._kept[1], contexts
 
-    def _alone(self, encoder: Encoder) -> Tensor:
+    def alone(self, encoder: Encoder) -> Tensor:
+        """Hidden states of the questions after the lower layers, [types, pieces, dim]."""
         there = torch.arange(self.longest, device=self.ids.device) < self.lengths[:, None]
         shapes = torch.zeros_like(self.ids)
         return encoder.below(self.ids, there.long(), shapes, 0, 0, self.shared_layers)
 
 
-class _Join:
-    """Where the pieces of joined sequences come from: [sequences, pieces] of each."""
+class Join:
+    """Where the pieces of joined sequences come from: [sequences, size] of each."""
 
-    def __init__(self, asking: Tensor, context: Tensor, types: Tensor, owners: Tensor) -> None:
+    def __init__(
+        self, asking: Tensor, context: Tensor, types: Tensor, owners: Tensor, size: int
+    ) -> None:
         self.types, self.owners = types[:, None], owners[:, None]
         sizes = asking + context + 1
-        places = torch.arange(int(sizes.max()), device=sizes.device)[None]
+        places = torch.arange(size, device=sizes.device)[None]
         self.there = places < sizes[:, None]
         self.asking = places < asking[:, None]
         self.question = torch.minimum(places, asking[:, None] - 1)
@@ -122,7 +128,7 @@ class _Join:
         return torch.where(asking, asked, read)
 
 
-def _closed(values: Tensor, mask: Tensor, last: int) -> Tensor:
+def closed(values: Tensor, mask: Tensor, last: int) -> Tensor:
     """Values with one more at the end of each row [batch, pieces + 1]."""
     longer = nn.functional.pad(values, (0, 1))
     return longer.scatter(1, mask.sum(dim=1, keepdim=True), last)

@@ -6,7 +6,7 @@ is a folder is read from disk and never touches the network. Anything else is a 
 id. Weights are safetensors only, and code from a model folder is never run.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import files
@@ -29,12 +29,11 @@ from transformers.utils import logging
 from convener.errors import ModelError
 from convener.files import sha256
 from convener.models.dropout import Dropout
+from convener.models.featurise import MINILM
+from convener.models.pieces import Frame, WordPieces
 from convener.text.tokens import SHAPES
 
-MINILM = "minilm"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-
-_CACHE_LIMIT = 500_000
 
 
 @cache
@@ -77,14 +76,10 @@ def resolve(name: str) -> tuple[str, bool]:
     return name, False
 
 
-class WordPieces:
-    """A tokenizer that cuts words one by one, so that no sub-word spans two of them.
-
-    Results are kept, up to a limit. Copies of an encoder share it.
-    """
+class TokenizerPieces(WordPieces):
+    """Sub-words as a tokenizer of transformers cuts them."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        self.tokenizer = tokenizer
         first = (
             tokenizer.cls_token_id if tokenizer.cls_token_id is not None else tokenizer.bos_token_id
         )
@@ -93,31 +88,15 @@ class WordPieces:
         )
         if first is None or last is None:
             raise ModelError("the encoder's tokenizer has no special tokens to frame a window")
-        self.first: int = first
-        self.last: int = last
-        self.padding: int = tokenizer.pad_token_id or 0
-        self._unknown = (tokenizer.unk_token_id or 0,)
-        self._kept: dict[str, tuple[int, ...]] = {}
+        padding, unknown = tokenizer.pad_token_id or 0, tokenizer.unk_token_id or 0
+        super().__init__(Frame(first=first, last=last, padding=padding, unknown=unknown))
+        self.tokenizer = tokenizer
 
-    def __deepcopy__(self, memo: object) -> "WordPieces":
-        return self
-
-    def __call__(self, words: Sequence[str]) -> list[tuple[int, ...]]:
-        """Sub-word ids of each word, never empty; a leading space marks a word after a space."""
-        if len(self._kept) > _CACHE_LIMIT:
-            self._kept.clear()
-        missing = sorted({word for word in words if word not in self._kept})
-        if missing:
-            readable = [word.encode("utf-8", "replace").decode() for word in missing]
-            encoded = self.tokenizer(readable, add_special_tokens=False, verbose=False)["input_ids"]
-            for word, ids in zip(missing, encoded, strict=True):
-                self._kept[word] = tuple(ids) or self._unknown
-        return [self._kept[word] for word in words]
-
-    def text(self, text: str) -> list[int]:
-        """Sub-word ids of a whole text."""
-        encoded = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
-        return list(encoded) or list(self._unknown)
+    def cut(self, texts: list[str]) -> list[list[int]]:
+        """Sub-word ids of texts, without special ones."""
+        ids: list[list[int]]
+        ids = self.tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
+        return ids
 
 
 class Encoder(nn.Module):
@@ -132,7 +111,7 @@ class Encoder(nn.Module):
     ) -> None:
         super().__init__()
         self.model = model
-        self.words = WordPieces(tokenizer)
+        self.words = TokenizerPieces(tokenizer)
         self.dim: int = model.config.hidden_size
         self.shapes = nn.Embedding(len(SHAPES) + 1, self.dim, padding_idx=0) if shapes else None
         if self.shapes is not None:

@@ -3,9 +3,9 @@
 An expert turns documents into *examples* (windows that its encoder can read at once) and examples
 into *beliefs*: log-probabilities [rows, classes], the rows of a document's examples laid end to
 end being the rows of the document. Supervision has the same shape, one row of classes for each
-row of beliefs. What a row and a class mean is the expert's own affair: a tagger has a row a word
-and a class a tag. So experts of one kind can be averaged, scored and taught without their panel
-knowing what they are.
+row of beliefs. What a row and a class mean is the affair of the expert's layout: a tagger has a row
+a word and a class a tag. So experts of one kind can be averaged, scored and taught without their
+panel knowing what they are.
 """
 
 import copy
@@ -14,36 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from convener.models.layout import Allowed, Example, Layout, Padded, Rows
 from convener.text.documents import Document, Entity
-
-Rows = NDArray[np.float32]
-Allowed = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One window of one document.
-
-    `ids` and `shapes` are its sub-words; `positions` are the indices of the sub-words that stand
-    for words. It gives rows `[start, stop)` of document number `document`. `cost`, its length, is
-    the number of sub-words that an encoder reads for it.
-    """
-
-    document: int
-    start: int
-    stop: int
-    ids: NDArray[np.int32]
-    shapes: NDArray[np.int8]
-    positions: NDArray[np.int32]
-    cost: int
-
-    def __len__(self) -> int:
-        return self.cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,41 +58,42 @@ class Batch:
         return places, real
 
     @classmethod
-    def of(cls, examples: Sequence[Example], owned: Sequence[int], padding: int) -> "Batch":
-        """Examples padded on the right to the longest."""
-        size = (len(examples), max(len(example.ids) for example in examples))
-        ids = np.full(size, padding, dtype=np.int64)
-        mask = np.zeros(size, dtype=np.int64)
-        shapes = np.zeros(size, dtype=np.int64)
-        for row, example in enumerate(examples):
-            length = len(example.ids)
-            ids[row, :length] = example.ids
-            mask[row, :length] = 1
-            shapes[row, :length] = example.shapes
-        owners = np.repeat(np.arange(len(examples)), [len(e.positions) for e in examples])
-        positions = np.concatenate([example.positions for example in examples])
-        rows = np.stack([owners, positions.astype(np.int64)])
-        counts = np.array(owned, dtype=np.int64)
-        return cls(*map(torch.from_numpy, (ids, mask, shapes, rows, counts)))
+    def of(cls, padded: Padded) -> "Batch":
+        """Padded examples as tensors."""
+        arrays = (padded.ids, padded.mask, padded.shapes, padded.rows, padded.owned)
+        return cls(*map(torch.from_numpy, arrays))
 
 
 class Expert(nn.Module, ABC):
-    """One model that recognises entities of the types `labels`."""
+    """One model that recognises entities."""
 
-    labels: tuple[str, ...]
+    layout: Layout
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The types that it knows."""
+        return self.layout.labels
 
     @property
     def flat(self) -> bool:
         """Whether its entities never overlap."""
-        return True
+        return self.layout.flat
 
-    @abstractmethod
     def examples(self, documents: Sequence[Document]) -> list[Example]:
         """Windows of the documents, in order."""
+        return self.layout.examples(documents)
 
-    @abstractmethod
     def collate(self, examples: Sequence[Example]) -> Batch:
         """Pad examples into one batch; its rows are those of the examples laid end to end."""
+        return Batch.of(self.layout.padded(examples))
+
+    def allowed(self, document: Document) -> Allowed:
+        """The classes that labels allow, as `convener.models.layout.Layout.allowed` has it."""
+        return self.layout.allowed(document)
+
+    def decode(self, document: Document, probabilities: Rows) -> tuple[Entity, ...]:
+        """Entities of a document from the probabilities [rows, classes] of its rows."""
+        return self.layout.decode(document, probabilities)
 
     @abstractmethod
     def forward(self, batch: Batch) -> Tensor:
@@ -130,21 +106,6 @@ class Expert(nn.Module, ABC):
     @abstractmethod
     def embed(self, batch: Batch) -> Tensor:
         """What each example is about: vectors [examples, dim], float32."""
-
-    @abstractmethod
-    def allowed(self, document: Document) -> Allowed:
-        """The classes that the labels of a document allow in each row, [rows, classes].
-
-        The four states of a distant label are one thing here: typed and outside allow one class,
-        ambiguous several, unknown all.
-
-        Raises:
-            DataError: a label that the expert does not know, or entities that it can't express.
-        """
-
-    @abstractmethod
-    def decode(self, document: Document, probabilities: Rows) -> tuple[Entity, ...]:
-        """Entities of a document from the probabilities [rows, classes] of its rows."""
 
     @abstractmethod
     def new_parameters(self) -> list[nn.Parameter]:

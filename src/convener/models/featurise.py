@@ -6,16 +6,22 @@ Every kind of expert reads text in this way; what it then makes of the words is 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from convener.errors import DataError
-from convener.models.encoders import MINILM, Encoder
+from convener.models.pieces import WordPieces
 from convener.text.documents import Document, Entity, Offsets, crossing
 from convener.text.tokens import shape
 from convener.text.windows import Window, windows
+
+if TYPE_CHECKING:
+    from convener.models.encoders import Encoder
+
+MINILM = "minilm"
 
 
 class EncoderConfig(BaseModel):
@@ -31,7 +37,7 @@ class EncoderConfig(BaseModel):
     window: int = Field(default=192, ge=16)
     overlap: int = Field(default=64, ge=0)
 
-    def prepare(self, encoder: Encoder) -> None:
+    def prepare(self, encoder: "Encoder") -> None:
         """Set dropout, and freeze the word embeddings unless they are to be trained."""
         encoder.set_dropout(self.hidden_dropout, self.attention_dropout)
         if not self.train_embeddings:
@@ -51,7 +57,7 @@ class Cut:
     places: NDArray[np.int32]
 
 
-def cuts(encoder: Encoder, document: Document, limit: int, overlap: int) -> Iterator[Cut]:
+def cuts(words: WordPieces, document: Document, limit: int, overlap: int) -> Iterator[Cut]:
     """Windows of at most `limit` sub-words; a word longer than that keeps its beginning."""
     text, offsets = document.text, document.words()
     surfaces = [text[start:end] for start, end in offsets]
@@ -59,7 +65,7 @@ def cuts(encoder: Encoder, document: Document, limit: int, overlap: int) -> Iter
         f" {word}" if start == 0 or text[start - 1].isspace() else word
         for word, (start, _) in zip(surfaces, offsets, strict=True)
     ]
-    pieces = [ids[:limit] for ids in encoder.words(spaced)]
+    pieces = [ids[:limit] for ids in words(spaced)]
     lengths = [len(ids) for ids in pieces]
     shapes = [shape(word) + 1 for word in surfaces]
     for window in windows(lengths, limit, min(overlap, limit // 2)):

@@ -14,33 +14,27 @@ never trained on.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from convener.errors import ConfigError
 from convener.models.asking import Questions
 from convener.models.encoders import Encoder
-from convener.models.expert import Allowed, Batch, Example, Expert, Rows
-from convener.models.featurise import (
-    cuts,
-    entity_of_words,
-    refuse_overlaps,
-)
+from convener.models.expert import Batch, Expert
 from convener.models.questions import questions_for
 from convener.models.reader_config import ReaderConfig
 from convener.models.seeding import seeded
 from convener.models.span_heads import Pairs, SpanHeads
-from convener.models.spans import END, SPANS, START, allowed_grid, best_apart, positive
+from convener.models.span_layout import SpanLayout
+from convener.models.spans import END, SPANS, START
 from convener.models.type_attention import TypeAttention
-from convener.text.documents import Document, Entity
 
-_BORDERLINE = math.log(0.1 / 0.9)
-_NEVER = -12.0
+BORDERLINE = math.log(0.1 / 0.9)
+NEVER = -12.0
 
 
 class Reader(Expert):
@@ -51,13 +45,15 @@ class Reader(Expert):
     def __init__(self, encoder: Encoder, labels: Sequence[str], config: ReaderConfig) -> None:
         super().__init__()
         asked = questions_for(labels, config.questions)
-        self.labels = tuple(labels)
         self.config = config.model_copy(update={"questions": asked})
         self.width = config.width or 1
         self.encoder = encoder
         config.prepare(encoder)
         self.questions = Questions(encoder, list(asked.values()), config.shared_layers)
-        self.window = min(config.window, encoder.max_pieces - self.questions.longest)
+        window = min(config.window, encoder.max_pieces - self.questions.longest)
+        self.layout: SpanLayout = SpanLayout(
+            encoder.words, labels, self.config, window, self.questions.longest
+        )
         self.attention = (
             TypeAttention(
                 encoder.dim,
@@ -93,11 +89,6 @@ class Reader(Expert):
         with seeded(0):
             return cls(Encoder.from_folder(folder, config.shapes), labels, config)
 
-    @property
-    def flat(self) -> bool:
-        """Whether it answers with spans that do not overlap."""
-        return not self.config.nested
-
     def asked(self, questions: Mapping[str, str]) -> Self:
         """The same reader asked other questions, in place of its own.
 
@@ -122,33 +113,6 @@ class Reader(Expert):
         modules = [self.heads, self.attention, self.encoder.shapes]
         return [p for module in modules if module is not None for p in module.parameters()]
 
-    def examples(self, documents: Sequence[Document]) -> list[Example]:
-        """Windows of the documents; a span belongs to the window that owns its first word."""
-        return [e for index, d in enumerate(documents) for e in self._examples(index, d)]
-
-    def _examples(self, index: int, document: Document) -> Iterator[Example]:
-        rows = (SPANS + self.width) * len(self.labels)
-        asked = len(self.labels)
-        if self.config.negatives is not None:
-            asked = min(asked, self.config.negatives + 1)
-        for cut in cuts(self.encoder, document, self.window, self.config.overlap):
-            window = cut.window
-            yield Example(
-                document=index,
-                start=window.own_start * rows,
-                stop=window.own_stop * rows,
-                ids=np.array(cut.ids, dtype=np.int32),
-                shapes=np.array(cut.shapes, dtype=np.int8),
-                positions=cut.places[window.own_start - window.start :],
-                cost=(len(cut.ids) + self.questions.longest + 1) * asked,
-            )
-
-    def collate(self, examples: Sequence[Example]) -> Batch:
-        """Pad contexts on the right to the longest; questions join them in the encoder."""
-        rows = (SPANS + self.width) * len(self.labels)
-        owned = [(example.stop - example.start) // rows for example in examples]
-        return Batch.of(examples, owned, self.encoder.words.padding)
-
     def forward(self, batch: Batch, words: Tensor | None = None) -> Tensor:
         """Log-probabilities [rows, 2] of no and yes, as `learn` gives them."""
         return self.learn(batch, words)[0]
@@ -169,16 +133,16 @@ class Reader(Expert):
             words = self.attention(words, present)
         starts, ends = self.heads.edges(words, types)
         own = present & owned[:, :, None]
-        least = 0.0 if self.training else _BORDERLINE
+        least = 0.0 if self.training else BORDERLINE
         candidates = self._crossed((starts > least) & own, (ends > least) & present)
         if taught is not None:
             candidates |= self._taught_candidates(taught, types) & self._crossed(own, present)
         example, first, width, column = candidates.nonzero(as_tuple=True)
         scores = self.heads.scores(words, types, Pairs(example, first, first + width, column))
-        spans = starts.new_full(candidates.shape, _NEVER)
+        spans = starts.new_full(candidates.shape, NEVER)
         spans = spans.index_put((example, first, width, column), scores)
         edges = torch.stack([starts, ends], dim=2)
-        logits = self._by_type(torch.cat([edges, spans], dim=2), types, _NEVER)[owned].view(-1)
+        logits = self._by_type(torch.cat([edges, spans], dim=2), types, NEVER)[owned].view(-1)
         beliefs = nn.functional.logsigmoid(torch.stack([-logits, logits], dim=1))
         if taught is None:
             return beliefs, None
@@ -251,27 +215,6 @@ class Reader(Expert):
         size = (*columns.shape[:3], count + 1)
         full = columns.new_full(size, fill)
         return full.scatter(3, _columns(places, columns.shape[:3]), columns)[..., :count]
-
-    def allowed(self, document: Document) -> Allowed:
-        """The cells of the grid that the labels allow, laid out as rows."""
-        if not self.config.nested:
-            refuse_overlaps(
-                document,
-                "a flat reader learns flat entities only, "
-                "keep one of the two or set reader.nested=true",
-            )
-        return allowed_grid(document, self.labels, self.width, not self.flat).reshape(-1, 2)
-
-    def decode(self, document: Document, probabilities: Rows) -> tuple[Entity, ...]:
-        """All spans that are believed, or of a flat reader the best that do not overlap."""
-        grid = probabilities[:, 1].reshape(-1, SPANS + self.width, len(self.labels))
-        spans = positive(grid)
-        if not self.config.nested:
-            spans = best_apart(spans)
-        offsets = document.words()
-        return tuple(
-            entity_of_words(offsets, s.first, s.stop, self.labels[s.type], s.score) for s in spans
-        )
 
 
 def _present(types: Tensor, real: Tensor) -> Tensor:

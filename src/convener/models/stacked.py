@@ -22,7 +22,8 @@ from convener.errors import ConfigError, ModelError
 from convener.models.adapter import Adapter, LowRank, apply
 from convener.models.asking import Questions
 from convener.models.encoders import Encoder
-from convener.models.expert import Batch, Example, Rows
+from convener.models.expert import Batch
+from convener.models.layout import Example, Rows
 from convener.models.questions import questions_for
 from convener.models.reader import Reader
 from convener.text.documents import Document, Entity

@@ -1,15 +1,10 @@
-"""A panel of experts that answer together.
-
-By the rule `mean` the mean of their probabilities is decoded; by the rule `union` each answers for
-itself and the answers are joined (`convener.panel.selection.integrate`).
+"""A panel of experts that answer together, by one of the rules of `convener.panel.joint`.
 
 A single expert is a panel of one. All experts of a panel are of one kind and know the same types;
 the panel asks nothing else of them.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import torch
@@ -17,15 +12,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from convener.errors import ConfigError
-from convener.models.expert import Example, Expert, Rows
+from convener.models.expert import Expert
+from convener.models.layout import Example, Rows, of_documents
 from convener.models.stacked import Stacked
-from convener.panel.selection import integrate
+from convener.panel.joint import Rule, answered, decoded, mean_probabilities
 from convener.text.documents import Document
 from convener.training.batching import length_batches
 
-Rule = Literal["mean", "union"]
-
 BATCH_PIECES = 8192
+CPU_BATCH_PIECES = 512
 
 
 class Panel:
@@ -67,32 +62,19 @@ class Panel:
         self, documents: Sequence[Document], examples: Sequence[Example] | None = None
     ) -> list[Document]:
         """The documents with the panel's entities in place of any they had."""
-        if self.rule == "union":
-            flat = all(expert.flat for expert in self.experts)
-            alone = [Panel([expert]).annotate(documents, examples) for expert in self.experts]
-            return [
-                replace(found[0], entities=integrate([d.entities for d in found], flat))
-                for found in zip(*alone, strict=True)
-            ]
-        answers = self.probabilities(documents, examples)
-        return _decoded(self.experts[0], documents, answers)
+        if examples is None:
+            examples = self.experts[0].examples(documents)
+        beliefs = [log_beliefs(expert, examples, len(documents)) for expert in self.experts]
+        return answered(self.experts[0].layout, documents, beliefs, self.rule)
 
 
 def annotate_each(stacked: Stacked, documents: Sequence[Document]) -> list[list[Document]]:
     """What a panel of each of the stacked experts alone would annotate."""
+    layout = stacked.reader.layout
     answers = log_beliefs(stacked, stacked.examples(documents), len(documents))
     return [
-        _decoded(stacked, documents, [np.exp(r[:, expert]) if len(r) else r for r in answers])
+        decoded(layout, documents, [np.exp(r[:, expert]) if len(r) else r for r in answers])
         for expert in range(len(stacked.experts))
-    ]
-
-
-def _decoded(
-    expert: Expert | Stacked, documents: Sequence[Document], answers: Sequence[Rows]
-) -> list[Document]:
-    return [
-        replace(document, entities=expert.decode(document, rows) if len(rows) else (), types=None)
-        for document, rows in zip(documents, answers, strict=True)
     ]
 
 
@@ -103,14 +85,7 @@ def log_beliefs(
 
     Of stacked experts they are [rows, experts, classes].
     """
-    pieces: list[list[tuple[int, Rows]]] = [[] for _ in range(documents)]
-    for example, rows in _beliefs(expert, examples):
-        pieces[example.document].append((example.start, rows))
-    empty = next((rows[:0] for parts in pieces for _, rows in parts), np.zeros((0, 1), np.float32))
-    return [
-        np.concatenate([empty, *(rows for _, rows in sorted(parts, key=lambda part: part[0]))])
-        for parts in pieces
-    ]
+    return of_documents(_beliefs(expert, examples), documents)
 
 
 def _beliefs(
@@ -118,20 +93,13 @@ def _beliefs(
 ) -> Iterator[tuple[Example, Rows]]:
     expert.eval()
     device = next(expert.parameters()).device
+    budget = CPU_BATCH_PIECES if device.type == "cpu" else BATCH_PIECES
     with torch.inference_mode():
-        for indices in length_batches([len(example) for example in examples], BATCH_PIECES):
+        for indices in length_batches([len(example) for example in examples], budget):
             batch = [examples[index] for index in indices]
             rows = expert(expert.collate(batch).to(device)).cpu().numpy()
             sizes = [example.stop - example.start for example in batch]
             yield from zip(batch, np.split(rows, np.cumsum(sizes)[:-1]), strict=True)
-
-
-def mean_probabilities(log_rows: Sequence[Sequence[Rows]]) -> list[Rows]:
-    """Mean over experts of their probabilities, document by document."""
-    return [
-        np.mean([np.exp(rows) for rows in document], axis=0, dtype=np.float32)
-        for document in zip(*log_rows, strict=True)
-    ]
 
 
 def agreement(log_rows: Sequence[Sequence[Rows]]) -> float:

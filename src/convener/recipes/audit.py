@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from convener.errors import ConfigError
-from convener.models.expert import Expert, Rows
+from convener.models.expert import Expert
+from convener.models.layout import Rows
 from convener.panel.panel import Panel
 from convener.recipes.run import RunConfig, override, train_panel
 from convener.text.documents import Document, Entity, group_indices, labels_of

@@ -31,9 +31,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from convener.errors import ConfigError
-from convener.models.expert import Example, Expert, Rows
+from convener.models.expert import Expert
+from convener.models.layout import Example, Rows
 from convener.panel import assignment
-from convener.panel.panel import agreement, group_embeddings, log_beliefs, mean_probabilities
+from convener.panel.joint import mean_probabilities
+from convener.panel.panel import agreement, group_embeddings, log_beliefs
 from convener.recipes.rounds import Recipe, Stage, State
 from convener.text.documents import Document
 from convener.training.corpus import Corpus, SoftObjective

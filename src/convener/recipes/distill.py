@@ -73,9 +73,7 @@ class Distillation(Recipe):
 
     def _open(self, steps: int) -> list[Learner]:
         return [
-            Learner(
-                self.experts[0], "distillation", self.config.optimiser, steps, self.accelerator
-            )
+            Learner(self.experts[0], "distillation", self.config.optimiser, steps, self.accelerator)
         ]
 
     def _learn(self, round_: int) -> dict[str, object]:

@@ -16,7 +16,8 @@ from convener.evaluation.scores import score
 from convener.models.expert import Expert
 from convener.models.featurise import EncoderConfig
 from convener.models.reader_config import ReaderConfig
-from convener.models.tagger import Tagger, TaggerConfig
+from convener.models.tag_layout import TaggerConfig
+from convener.models.tagger import Tagger
 from convener.panel.panel import Panel
 from convener.recipes.bond import Bond, BondConfig
 from convener.recipes.multitask import reader_for

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convener.models.expert import Allowed, Example, Expert, Rows
+from convener.models.expert import Expert
+from convener.models.layout import Allowed, Example, Rows
 from convener.text.documents import Document, group_indices
 from convener.training.loop import Objective
 from convener.training.losses import allowed_log_likelihood, allowed_loss

@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from convener.errors import ConfigError
-from convener.models.expert import Example, Expert
+from convener.models.expert import Expert
+from convener.models.layout import Example
 from convener.models.schedule import schedule
 from convener.models.seeding import seeded
 from convener.training.batching import endless_batches
