@@ -25,7 +25,7 @@ ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "COLU
 
 
 def convener(
-    *arguments: str | Path, stdin: str = "", code: int = 0
+    *arguments: str | Path, stdin: str = "", code: int = 0, folder: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run the program; it must leave with `code`."""
     done = subprocess.run(
@@ -35,6 +35,7 @@ def convener(
         text=True,
         env=ENVIRONMENT,
         check=False,
+        cwd=folder,
     )
     assert done.returncode == code, done.stderr
     return done

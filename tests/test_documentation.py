@@ -15,7 +15,8 @@ from convener.text.formats import write
 from tests.test_architecture import PROJECT
 from tests.test_cli import VERBS, convener
 
-PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+README = PROJECT / "README.md"
+PAGES = [README, *sorted((PROJECT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.S)
 FAST = {
     "train": ["--set=bond.round_steps=1", "--set=bond.self_rounds=1", "--set=bond.expert_rounds=1"],
@@ -23,40 +24,55 @@ FAST = {
 }
 
 
-def blocks(language: str) -> list[str]:
-    """The code blocks of a language on all pages."""
-    pages = [path.read_text(encoding="utf-8") for path in PAGES]
-    return [code for page in pages for name, code in BLOCK.findall(page) if name == language]
+def blocks(page: Path, language: str) -> list[str]:
+    """The code blocks of a language on a page."""
+    found = BLOCK.findall(page.read_text(encoding="utf-8"))
+    return [code for name, code in found if name == language]
 
 
-@pytest.fixture
-def folder(tmp_path: Path, labelled: list[Document]) -> Path:
-    """A folder with the files that the examples speak of."""
-    (tmp_path / "notes.txt").write_text("\n".join(d.text for d in labelled), encoding="utf-8")
-    (tmp_path / "types.txt").write_text("DRUG\nLOC\n", encoding="utf-8")
-    (tmp_path / "drugs.csv").write_text("surface,label\naspirin,DRUG\ncodeine,DRUG\n")
-    rules = '[{"label": "LOC", "before": ["in"], "shape": ["title"]}]'
-    (tmp_path / "rules.json").write_text(rules, encoding="utf-8")
-    write(tmp_path / "test.jsonl", labelled)
-    return tmp_path
+def commands(page: Path) -> list[str]:
+    """The commands that a page shows, those of its text last."""
+    lines = [line for code in blocks(page, "bash") for line in code.splitlines()]
+    inline = re.findall(r"`(convener [a-z]+ [^`]*-o [^`]*)`", page.read_text(encoding="utf-8"))
+    return [line for line in lines if line.startswith("convener ")] + inline * (page == README)
 
 
-def test_every_command_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(folder)
-    inline = re.findall(r"`(convener [a-z]+ [^`]*-o [^`]*)`", PAGES[0].read_text(encoding="utf-8"))
-    lines = [line for code in blocks("bash") for line in code.splitlines()]
-    commands = [line for line in lines if line.startswith("convener ")] + inline
-    assert {shlex.split(command)[1] for command in commands} >= set(VERBS) - {"demo", "serve"}
-    for command in commands:
+def run(folder: Path, page: Path) -> None:
+    """Run the commands of a page in a folder."""
+    for command in commands(page):
         _, verb, *arguments = shlex.split(command, comments=True)
-        convener(verb, *arguments, *FAST.get(verb, []))
+        convener(verb, *arguments, *FAST.get(verb, []), folder=folder)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, labelled: list[Document]) -> Path:
+    """A folder with the files that the examples speak of, and what the first page makes of them."""
+    folder = tmp_path_factory.mktemp("documentation")
+    (folder / "notes.txt").write_text("\n".join(d.text for d in labelled), encoding="utf-8")
+    (folder / "types.txt").write_text("DRUG\nLOC\n", encoding="utf-8")
+    (folder / "drugs.csv").write_text("surface,label\naspirin,DRUG\ncodeine,DRUG\n")
+    rules = '[{"label": "LOC", "before": ["in"], "shape": ["title"]}]'
+    (folder / "rules.json").write_text(rules, encoding="utf-8")
+    write(folder / "test.jsonl", labelled)
+    run(folder, README)
+    return folder
+
+
+@pytest.mark.parametrize("page", PAGES[1:], ids=lambda page: page.stem)
+def test_every_command_runs(page: Path, folder: Path) -> None:
+    run(folder, page)
+
+
+def test_every_verb_is_shown() -> None:
+    shown = {shlex.split(command)[1] for page in PAGES for command in commands(page)}
+    assert shown >= set(VERBS) - {"demo", "serve"}
 
 
 def test_the_example_works(
     folder: Path, monkeypatch: pytest.MonkeyPatch, run_config: Callable[..., RunConfig]
 ) -> None:
     monkeypatch.chdir(folder)
-    (example,) = blocks("python")
+    (example,) = [code for page in PAGES for code in blocks(page, "python")]
     names: dict[str, object] = {}
     with (folder / "notes.txt").open(encoding="utf-8") as notes:
         example = example.replace("experts=3", "experts=3, config=tiny")

@@ -177,3 +177,24 @@ def test_parity_on_real_text(data_folder: Path, tmp_path: Path) -> None:
     documents = itertools.islice(read(data_folder / "distant" / "wikigold" / "test.jsonl"), 60)
     texts = [document.text for document in documents]
     assert assert_parity(model, load(tmp_path / "minilm"), texts) > 50
+
+
+def test_a_server_takes_an_exported_model(models: dict[str, Recogniser], folders: Path) -> None:
+    testclient = pytest.importorskip("starlette.testclient")
+    from convener.serving.app import create_app
+
+    app = create_app({"panel": load(folders / "panel"), "reader": load(folders / "reader")})
+    with testclient.TestClient(app) as client:
+        told = {model["name"]: model for model in client.get("/v1/models").json()["models"]}
+        assert told["panel"]["experts"] == 1
+        assert (told["reader"]["kind"], told["reader"]["asks"]) == ("readers", False)
+        asked = {"model": "panel", "texts": TEXTS[:2]}
+        answer = client.post("/v1/predict", json=asked).json()["documents"]
+        found = [[(e["start"], e["end"], e["label"]) for e in d["entities"]] for d in answer]
+        expected = models["panel"].predict(TEXTS[:2])
+        assert found == [[(*e.span, e.label) for e in text] for text in expected]
+        refused = client.post(
+            "/v1/ask", json={"model": "reader", "texts": ["x"], "questions": {"LOC": None}}
+        )
+        assert refused.status_code == 422
+        assert "exported" in refused.json()["error"]

@@ -15,6 +15,7 @@ from convener.inference.card import Card
 from convener.inference.exported import ExportedPanel, open_exported
 from convener.inference.keeping import checked, kept
 from convener.inference.manifest import read_config
+from convener.models.layout import Layout
 from convener.text.documents import Document, Entity
 
 if TYPE_CHECKING:
@@ -46,6 +47,22 @@ class Recogniser:
                 "use the folder that it was exported from"
             )
         return self._answering
+
+    @property
+    def layout(self) -> Layout:
+        """How it reads documents and writes entities."""
+        if isinstance(self._answering, ExportedPanel):
+            return self._answering.layout
+        return self._answering.experts[0].layout
+
+    @property
+    def alone(self) -> "list[Recogniser]":
+        """Each expert by itself; none of an exported model, whose experts only answer together."""
+        if isinstance(self._answering, ExportedPanel):
+            return []
+        from convener.panel.panel import Panel
+
+        return [Recogniser(Panel([expert]), self.card) for expert in self._answering.experts]
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -12,8 +12,7 @@ from typing import Literal
 from convener.errors import ConfigError
 from convener.inference.recogniser import Recogniser
 from convener.models.questions import questions_for
-from convener.models.reader import Reader
-from convener.panel.panel import Panel
+from convener.models.span_layout import SpanLayout
 from convener.serving.batching import Work
 from convener.serving.refusals import Refusal
 from convener.text.documents import Document
@@ -30,36 +29,35 @@ class Served:
         self.name = name
         self.recogniser = recogniser
         self._asked = lru_cache(_KEPT)(self._asking)
-        self._alone = [Recogniser(Panel([e]), recogniser.card) for e in recogniser.panel.experts]
+        self._alone = recogniser.alone
 
     @property
     def kind(self) -> Literal["taggers", "readers"]:
         """What its experts are."""
-        return "readers" if self._readers else "taggers"
+        return "readers" if isinstance(self.recogniser.layout, SpanLayout) else "taggers"
 
     @property
     def experts(self) -> int:
-        """How many they are."""
-        return len(self._alone)
+        """How many can be asked alone; one that was exported only answers as a whole."""
+        return max(1, len(self._alone))
 
     @property
     def questions(self) -> dict[str, str]:
         """What its readers ask for each type; nothing of taggers."""
-        return dict(self._readers[0].config.questions or {}) if self._readers else {}
+        layout = self.recogniser.layout
+        return dict(layout.config.questions or {}) if isinstance(layout, SpanLayout) else {}
 
     @property
     def asks(self) -> bool:
         """Whether it can be asked about other types than its own."""
-        return any(reader.config.heads == "shared" for reader in self._readers)
+        layout = self.recogniser.layout
+        shared = isinstance(layout, SpanLayout) and layout.config.heads == "shared"
+        return shared and bool(self._alone)
 
     @property
     def nested(self) -> bool:
         """Whether its entities may lie inside one another."""
-        return not all(expert.flat for expert in self.recogniser.panel.experts)
-
-    @property
-    def _readers(self) -> list[Reader]:
-        return [e for e in self.recogniser.panel.experts if isinstance(e, Reader)]
+        return not self.recogniser.layout.flat
 
     def reading(self, documents: list[Document]) -> Sequence[Document]:
         """The documents with the model's entities."""
