@@ -27,6 +27,7 @@ import jobs
 from adapt_experts import OTHERS, SOURCES, TARGETS, documents, peak_mb
 
 RESULTS = Path(__file__).parent / "results" / "adapt.json"
+VOTES = ("majority", "beyond-base")
 MERGES = ("linear", "task-arithmetic", "dare-ties", "magnitude", "cat", "svd")
 KEY = ("task", "source", "target", "others")
 
@@ -119,7 +120,11 @@ class Target:
                 "f1": round(100 * exact.f1, 2),
             }
         head = {"task": "quality", "target": self.name, "others": self.others, "method": method}
-        columns = {"seed": seed, "merge": None, "m": None, "n": None} | settings | self._scored[key]
+        columns = (
+            {"seed": seed, "merge": None, "m": None, "n": None, "vote": None}
+            | settings
+            | self._scored[key]
+        )
         size = {"test_sentences": len(self.test)}
         self.rows.append(head | columns | size | jobs.provenance())
         return float(self._scored[key]["f1"])
@@ -131,9 +136,11 @@ class Target:
         from convener.recipes.settings import parsed
 
         config = parsed(AdaptConfig, {"seed": seed, **changes})
+        vote = config.vote if config.select != "similarity" else None
         made = adapt_library(self.library.folder, self.unlabelled, self.questions, config=config)
         chosen = {kind: list(names) for kind, names in made.adapted.chosen.items()}
         settings = {"merge": config.merge.method, "m": config.experts, "n": config.sentences}
+        settings["vote"] = vote
         sets = frozenset(frozenset(names) for names in chosen.values())
         key = (sets, config.merge.model_copy(update={"seed": 0}))
         if config.merge.method == "dare-ties":
@@ -181,17 +188,24 @@ def quality(
     on.sam("merge-all", seeds[0], select="similarity", experts=everything)
     for seed in seeds:
         on.sam("best-by-similarity", seed, select="similarity", experts=1)
-        on.sam("best-by-performance", seed, select="performance", experts=1)
         on.sam("similarity-only", seed, select="similarity")
-        on.sam("performance-only", seed, select="performance")
-        on.sam("sam", seed)
-    for merge in MERGES:
-        on.sam("sam", seeds[0], merge={"method": merge, "seed": seeds[0]})
-    for m in (1, 2, everything):
-        on.sam("sam", seeds[0], experts=m)
-    for n in (10, 200):
-        on.sam("sam", seeds[0], sentences=n)
+        for vote in VOTES:
+            on.sam("best-by-performance", seed, select="performance", experts=1, vote=vote)
+            on.sam("performance-only", seed, select="performance", vote=vote)
+            on.sam("sam", seed, vote=vote)
+    if not others:
+        tried(on, seeds[0], everything)
     return on.rows
+
+
+def tried(on: Target, seed: int, everything: int) -> None:
+    """Other ways of merging, numbers of experts, and numbers of sentences, by the paper's vote."""
+    for merge in MERGES:
+        on.sam("sam", seed, merge={"method": merge, "seed": seed}, vote="majority")
+    for m in (1, 2, everything):
+        on.sam("sam", seed, experts=m, vote="majority")
+    for n in (10, 200):
+        on.sam("sam", seed, sentences=n, vote="majority")
 
 
 def without(library: Path, *removed: str) -> Path:

@@ -103,7 +103,7 @@ def test_a_stopped_expert_is_taken_up_and_is_the_same(
         run = [PROGRAM, "train", tmp_path / "gold.jsonl", "--gold"]
         run += ["--expert", "news", "--library", library, "--base", tmp_path / "base"]
         run += ["--questions", tmp_path / "questions.json"]
-        return [*run, "--set=bond.round_steps=12", "--set=bond.warmup_rounds=6", *more]
+        return [*run, "--set=bond.round_steps=12", "--set=bond.warmup_rounds=20", *more]
 
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     subprocess.run(command(whole), check=True, env=ENVIRONMENT, capture_output=True)

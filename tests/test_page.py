@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def page(browser, address: str) -> Iterator[object]:  # type: ignore[no-untyped-
         "request", lambda r: r.url.startswith((address, "data:", "blob:")) or wrong.append(r.url)
     )
     page.goto(address)
-    page.wait_for_function("known.models.length > 0")
+    until(page, "known.models.length > 0")
     yield page
     assert not wrong
     assert page.title() == "convener"
@@ -84,6 +85,14 @@ def shoot(page, folder: Path, name: str) -> None:  # type: ignore[no-untyped-def
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         page.screenshot(path=folder / f"{name}-{scheme}.png")
+
+
+def until(page, condition: str) -> None:  # type: ignore[no-untyped-def]
+    """Wait for a condition; asked from outside, since the page lets nobody evaluate strings."""
+    limit = time.monotonic() + 30
+    while not page.evaluate(condition):
+        assert time.monotonic() < limit, condition
+        time.sleep(0.02)
 
 
 def find(page, text: str, model: str = "drug-ner") -> None:  # type: ignore[no-untyped-def]
@@ -128,7 +137,7 @@ def test_entities_are_those_of_the_model(
         assert document == Document(text, tuple(entities))
     page.fill("#threshold", "100")
     page.click("#read-go")
-    page.wait_for_function("document.querySelectorAll('#read-reading mark').length === 0")
+    until(page, "document.querySelectorAll('#read-reading mark').length === 0")
 
 
 def test_nested_entities_lie_inside_one_another(page, shots: Path) -> None:  # type: ignore[no-untyped-def]
@@ -229,7 +238,7 @@ def test_files_keep_what_they_bring(page, tmp_path: Path) -> None:  # type: igno
     assert [json.loads(line) for line in path.read_text().splitlines()] == lines
     (tmp_path / "notes.txt").write_text("aspirin in Oslo\n\nLima\n")
     page.set_input_files("#open", tmp_path / "notes.txt")
-    page.wait_for_function("document.querySelector('#size').textContent === '2 documents'")
+    until(page, "document.querySelector('#size').textContent === '2 documents'")
     (tmp_path / "bad.txt").write_bytes(b"\xff\xfe\x00")
     page.set_input_files("#open", tmp_path / "bad.txt")
     page.wait_for_selector("#status:has-text('bad.txt: expected text in UTF-8')")

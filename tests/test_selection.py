@@ -114,3 +114,25 @@ def test_what_more_experts_say_wins_over_what_is_more_probable() -> None:
     long, short = Entity(0, 9, "A", score=0.9), Entity(0, 4, "A", score=0.6)
     assert integrate([[long], [short], [short]], flat=True) == (short,)
     assert integrate([[long], [short]], flat=True) == (long,)
+
+
+def test_beyond_the_base_only_what_is_new_counts() -> None:
+    """Those that repeat the base agree with one another; two that learnt agree beyond it."""
+    base = [says((ADA, "PER"), (ROME, "LOC"))]
+    answers = {
+        **dict.fromkeys(("copy", "ditto", "echo", "parrot"), base),
+        "learnt": [says((ADA, "ORG"), (OSLO, "LOC"))],
+        "taught": [says((ADA, "ORG"), (OSLO, "ORG"))],
+    }
+    knows = dict.fromkeys(answers, ALL)
+    majority = {ranked.name: ranked.score for ranked in by_performance(answers, knows)}
+    assert majority["echo"] > majority["learnt"]
+    beyond = {r.name: r.score for r in by_performance(answers, knows, said=base)}
+    assert beyond == dict.fromkeys(answers, 0) | {"learnt": 0.5, "taught": 0.5}
+
+
+def test_gold_is_met_with_whole_answers() -> None:
+    gold = [says((ADA, "PER"))]
+    answers = {"one": gold, "two": [says((ROME, "PER"))]}
+    ranked = by_performance(answers, dict.fromkeys(answers, ALL), gold)
+    assert ranked[0] == Ranked("one", 1.0)

@@ -1,5 +1,6 @@
 """`convener adapt`: a library of experts and unlabelled text become a model for a new domain."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
     from convener.experts import Adaptation
 
 
+class Vote(StrEnum):
+    """How experts are ranked by performance without labels."""
+
+    BEYOND_BASE = "beyond-base"
+    MAJORITY = "majority"
+
+
 def adapt(
     library: Annotated[Path, typer.Argument(help="Folder of a library of experts.")],
     target: Annotated[str, typer.Argument(help="Unlabelled text of the new domain.")],
@@ -24,6 +32,9 @@ def adapt(
     labelled: Annotated[
         str | None, typer.Option(help="A small labelled sample, in place of the experts' vote.")
     ] = None,
+    vote: Annotated[
+        Vote, typer.Option(help="Whom experts are scored by: each other beyond the base, or the majority.")
+    ] = Vote.BEYOND_BASE,
     experts: Annotated[int, typer.Option(help="How many experts each selection merges.")] = 3,
     sentences: Annotated[int, typer.Option(help="How many sentences the experts are asked.")] = 50,
     merge: Annotated[str, typer.Option(help="How weights are merged.")] = "ties",
@@ -43,7 +54,7 @@ def adapt(
     from convener.recipes.settings import parsed
 
     manifest.check_target(output)
-    settings = {"experts": experts, "sentences": sentences, "seed": seed}
+    settings = {"experts": experts, "sentences": sentences, "seed": seed, "vote": vote.value}
     config = parsed(AdaptConfig, settings | {"merge": {"method": merge, "seed": seed}})
     with rounds() as listener:
         made = adapt_library(

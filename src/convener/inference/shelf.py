@@ -198,7 +198,10 @@ class Library:
         names: Sequence[str],
         answer: Callable[[Sequence[str]], Iterable[tuple[str, list[Document]]]],
     ) -> dict[str, list[Document]]:
-        """What experts answered to `asked`; `answer` asks those that were not asked it before."""
+        """What experts answered to `asked`; `answer` asks those that were not asked it before.
+
+        The base answers by an empty name.
+        """
         paths = {name: self._answers(asked, name) for name in names}
         for name, answers in answer([name for name in names if not paths[name].is_file()]):
             write(paths[name], answers)
@@ -217,7 +220,8 @@ class Library:
         return vector
 
     def _answers(self, asked: str, name: str) -> Path:
-        key = hashlib.sha256(f"{asked} {sha256(self.folder / name / _ADAPTER)}".encode())
+        changes = sha256(self.folder / name / _ADAPTER) if name else "base"
+        key = hashlib.sha256(f"{asked} {changes}".encode())
         return self.folder / _ANSWERS / f"{key.hexdigest()}.jsonl"
 
     def _checked(self, folder: Path) -> ExpertCard:

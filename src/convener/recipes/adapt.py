@@ -5,7 +5,8 @@ Given a library of experts of one base and some unlabelled sentences of the targ
 1. *By similarity.* Experts are ranked by the cosine of their mean sentence embedding with the
    target's.
 2. *By performance.* Every expert labels n sampled sentences; each is ranked by its F1 against the
-   vote of the others, or against labels where the user has some.
+   vote of the others, or against labels where the user has some. The paper's vote is that of the
+   majority; ours leaves out what the base says without any expert (`convener.panel.selection`).
 3. *Merge.* The changes of the first m of each ranking become one (`convener.panel.merging`).
 4. *Integrate.* The two merged readers answer together: the union of their spans, what overlaps in
    flat text settled by vote, then by probability. If both selections agree, one reader answers.
@@ -36,16 +37,23 @@ from convener.training.progress import Listener, Silence
 Answer = Callable[[Sequence[str]], Iterator[tuple[str, list[Document]]]]
 Ask = Callable[[Sequence[str], Answer], dict[str, list[Document]]]
 
+BASE = ""
+"""What the base is asked for by, beside the names of experts."""
+
 _TOGETHER = 8
 
 
 class AdaptConfig(BaseModel):
-    """`experts` is m, `sentences` n; `weights` of a merge are alike or the ranking's scores."""
+    """`experts` is m, `sentences` n; `weights` of a merge are alike or the ranking's scores.
+
+    `vote` is the paper's, of the majority, or counts what goes beyond the base.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     seed: int = Field(default=0, ge=0)
     select: Literal["both", "similarity", "performance"] = "both"
+    vote: Literal["beyond-base", "majority"] = "beyond-base"
     experts: int = Field(default=3, ge=1)
     sentences: int = Field(default=50, ge=1)
     resamples: int = Field(default=20, ge=1)
@@ -91,10 +99,13 @@ def adapt(
         vectors = {name: card.vector for name, card in cards.items()}
         rankings["similarity"] = by_similarity(target, vectors)
     if config.select != "similarity" and (len(cards) > 1 or gold is not None):
-        answers = ask(list(cards), partial(answers_of, base, adapter, sample, listener))
+        beyond = config.vote == "beyond-base" and gold is None
+        asked = [*cards, BASE] if beyond else list(cards)
+        answers = ask(asked, partial(answers_of, base, adapter, sample, listener))
+        said = answers.pop(BASE, None)
         knows = kindred(base().config.questions or {}, {n: card.types for n, card in cards.items()})
         rankings["performance"] = by_performance(
-            answers, knows, gold, config.resamples, config.seed
+            answers, knows, gold, config.resamples, config.seed, said
         )
     if not rankings:
         raise ConfigError(
@@ -143,11 +154,15 @@ def answers_of(
     listener: Listener,
     names: Sequence[str],
 ) -> Iterator[tuple[str, list[Document]]]:
-    """What each of the experts answers on the sampled sentences.
+    """What each of the experts, and `BASE`, answers on the sampled sentences.
 
     Eight are asked at a time, so that memory does not grow with the library.
     """
     listener.stage("ask experts", len(names))
+    if BASE in names:
+        yield BASE, Panel([base()]).annotate(sample)
+        listener.step()
+        names = [name for name in names if name != BASE]
     for begin in range(0, len(names), _TOGETHER):
         some = names[begin : begin + _TOGETHER]
         stacked = Stacked(base(), [adapter(name) for name in some])
