@@ -92,7 +92,7 @@ def beliefs(expert: Reader) -> list[Rows]:
 
 def assert_same(found: Sequence[Rows], expected: Sequence[Rows]) -> None:
     for ours, theirs in zip(found, expected, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
 def distance(one: Sequence[Rows], other: Sequence[Rows]) -> float:

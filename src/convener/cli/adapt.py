@@ -33,7 +33,7 @@ def adapt(
         str | None, typer.Option(help="A small labelled sample, in place of the experts' vote.")
     ] = None,
     vote: Annotated[
-        Vote, typer.Option(help="Whom experts are scored by: each other beyond the base, or the majority.")
+        Vote, typer.Option(help="Scores experts by what others say beyond the base, or most say.")
     ] = Vote.BEYOND_BASE,
     experts: Annotated[int, typer.Option(help="How many experts each selection merges.")] = 3,
     sentences: Annotated[int, typer.Option(help="How many sentences the experts are asked.")] = 50,

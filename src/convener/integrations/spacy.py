@@ -11,6 +11,7 @@ The model is loaded when it is first needed, and saved with the pipeline.
 """
 
 import io
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -85,19 +86,18 @@ class Recognition:
 
 def annotate(doc: Doc, entities: Sequence[Entity]) -> None:
     """Set entities on a Doc of the same text."""
-    spans = [_widened(doc, entity) for entity in entities]
+    starts = [token.idx for token in doc]
+    spans = [_widened(doc, starts, entity) for entity in entities]
     doc.spans[KEY] = span_group(doc, KEY, spans, entities)
     taken = {token.i for span in doc.ents for token in span}
     free = [span for span in spans if not taken.intersection(range(span.start, span.end))]
     doc.set_ents([*doc.ents, *filter_spans(free)], default="outside")
 
 
-def _widened(doc: Doc, entity: Entity) -> Span:
-    span = doc.char_span(
-        *entity.span, label=entity.label, kb_id=entity.id or "", alignment_mode="expand"
-    )
-    assert span is not None, "every character is in a token or follows one"
-    return span
+def _widened(doc: Doc, starts: Sequence[int], entity: Entity) -> Span:
+    """The words that hold, or are followed by, the first and the last character of an entity."""
+    first, last = (bisect_right(starts, at) - 1 for at in (entity.start, entity.end - 1))
+    return Span(doc, first, last + 1, label=entity.label, kb_id=entity.id or "")
 
 
 def _exact(doc: Doc) -> tuple[Entity, ...]:
