@@ -1,6 +1,6 @@
 """Finding the names of a dictionary in text: speed, memory and exactness beside other tools.
 
-    CONVENER_DATA=data python bench/dictionary.py --peers /tmp/peers
+    CONVENER_DATA=data python bench/dictionary.py --peers peers
 
 Names are seeded combinations of invented words and of words of the text, one to four each, so that
 many places look like the beginning of a name. The text is real sentences, every second one with a
