@@ -1,17 +1,15 @@
 """`convener predict`: text in, entities out as JSON Lines."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from convener.cli import options
 from convener.cli.console import Skipped, share
 from convener.errors import ConfigError, DataError
-from convener.inference.bulk import Work, predict_file
-from convener.inference.hub import local
-from convener.inference.workers import on_ray, processes
 from convener.text.documents import Document
 from convener.text.formats import write
 
@@ -50,23 +48,8 @@ def predict(
         raise ConfigError(f"expected a file or --text, got both ({source})")
     questions = dict(map(_question, question or ()))
     if workers > 1 or resume or ray is not None:
-        if "-" in (source, output):
-            raise ConfigError("expected a file to read and -o FILE, which workers need")
-        work = partial(
-            Work,
-            str(local(model)),
-            questions=questions or None,
-            threshold=threshold,
-            flat=flat,
-            on_error=on_error.value,
-        )
-        run = processes(workers) if ray is None else on_ray(ray, workers)
-        with share("predict") as progress:
-            left_out = predict_file(source, output, work, run, resume, progress)
-        skipped = Skipped()
-        for cause in left_out:
-            skipped(DataError(cause))
-        skipped.report()
+        kept = {"threshold": threshold, "flat": flat, "on_error": on_error.value}
+        _by_workers(model, source, output, workers, ray, resume, questions or None, kept)
         return
     from convener import api
 
@@ -75,6 +58,33 @@ def predict(
         recogniser = recogniser.ask(questions)
     documents = iter([Document(text)]) if text is not None else options.documents(source, on_error)
     write(output, recogniser.annotate(documents, threshold=threshold, flat=flat))
+
+
+def _by_workers(
+    model: Path,
+    source: str,
+    output: str,
+    workers: int,
+    ray: str | None,
+    resume: bool,
+    questions: Mapping[str, str] | None,
+    kept: Mapping[str, Any],
+) -> None:
+    """Answer a file by several processes; what they left out is listed at the end."""
+    from convener.inference.bulk import Work, predict_file
+    from convener.inference.hub import local
+    from convener.inference.workers import on_ray, processes
+
+    if "-" in (source, output):
+        raise ConfigError("expected a file to read and -o FILE, which workers need")
+    work = partial(Work, str(local(model)), questions=questions, **kept)
+    run = processes(workers) if ray is None else on_ray(ray, workers)
+    with share("predict") as progress:
+        left_out = predict_file(source, output, work, run, resume, progress)
+    skipped = Skipped()
+    for cause in left_out:
+        skipped(DataError(cause))
+    skipped.report()
 
 
 def _question(text: str) -> tuple[str, str]:

@@ -51,9 +51,7 @@ class Recogniser:
     @property
     def layout(self) -> Layout:
         """How it reads documents and writes entities."""
-        if isinstance(self._answering, ExportedPanel):
-            return self._answering.layout
-        return self._answering.experts[0].layout
+        return self._answering.layout
 
     @property
     def alone(self) -> "list[Recogniser]":

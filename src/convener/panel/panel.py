@@ -13,7 +13,7 @@ from torch import Tensor
 
 from convener.errors import ConfigError
 from convener.models.expert import Expert
-from convener.models.layout import Example, Rows, of_documents
+from convener.models.layout import Example, Layout, Rows, of_documents
 from convener.models.stacked import Stacked
 from convener.panel.joint import Rule, answered, decoded, mean_probabilities
 from convener.text.documents import Document
@@ -39,6 +39,11 @@ class Panel:
         for expert in self.experts:
             expert.to(device)
         return self
+
+    @property
+    def layout(self) -> Layout:
+        """How its experts read documents and write entities."""
+        return self.experts[0].layout
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -11,9 +11,8 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from convener.errors import DataError
 from convener.text.documents import Document, Entity
-from convener.text.formats.jsonl import dump, parse
+from convener.text.formats.jsonl import dump, read_by
 from convener.text.formats.lines import Line, OnError
 
 
@@ -73,15 +72,7 @@ def read(lines: Iterable[Line], on_error: OnError, lost: Counter[str]) -> Iterat
             group=None if item.doc_id is None else str(item.doc_id),
         )
 
-    for line in lines:
-        if not line.text.strip():
-            continue
-        try:
-            document = parse(line, build)
-        except DataError as error:
-            on_error(error)
-        else:
-            yield document
+    return read_by(lines, on_error, build)
 
 
 def line(document: Document) -> str:

@@ -80,29 +80,30 @@ def kind(line: Line) -> Literal["jsonl", "tokens"]:
 
 def read_characters(lines: Iterable[Line], on_error: OnError) -> Iterator[Document]:
     """Documents of lines with offsets in characters."""
-    return _read(lines, on_error, _character_document)
+    return read_by(lines, on_error, _character_document)
 
 
 def read_tokens(lines: Iterable[Line], on_error: OnError) -> Iterator[Document]:
     """Documents of lines with offsets in words."""
-    return _read(lines, on_error, _token_document)
+    return read_by(lines, on_error, _token_document)
 
 
-def _read(
+def read_by(
     lines: Iterable[Line], on_error: OnError, build: Callable[[str], Document]
 ) -> Iterator[Document]:
+    """What `build` makes of each line that is not blank."""
     for line in lines:
         if not line.text.strip():
             continue
         try:
-            document = parse(line, build)
+            document = _parse(line, build)
         except DataError as error:
             on_error(error)
         else:
             yield document
 
 
-def parse(line: Line, build: Callable[[str], T]) -> T:
+def _parse(line: Line, build: Callable[[str], T]) -> T:
     """What `build` makes of a line; what is wrong is a DataError that names the place."""
     try:
         return build(line.text)
