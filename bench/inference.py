@@ -13,7 +13,10 @@ same texts.
   trained with, so only its speed compares.
 - `spacy`: spaCy's own architecture, its weights random, in an environment of its own below
   `--peers`; only its speed compares.
-- the others are convener's, which cut words as the data set does.
+- `gliner`: GLiNER around the same encoder, its other weights random, likewise, asked about the four
+  types; it cuts long documents, so it has sentences only.
+- the others are convener's, which cut words as the data set does. `product_share` is the encoder's
+  operations on real sub-words, a second, over those of a large matrix product in the same process.
 """
 
 import argparse
@@ -29,11 +32,13 @@ from pathlib import Path
 import jobs
 
 RESULTS = Path(__file__).parent / "results" / "inference.json"
-PEERS = ("spacy",)
+PEERS = {"spacy": ("spacy",), "gliner": ("gliner", "peft")}
 OURS = {
     "tagger-torch": "tagger",
     "tagger-onnx": "tagger-onnx",
     "tagger-int8": "tagger-int8",
+    "distilled-torch": "distilled",
+    "distilled-int8": "distilled-int8",
     "panel-torch": "panel",
     "panel-onnx": "panel-onnx",
     "reader-torch": "reader",
@@ -84,12 +89,15 @@ def main() -> None:
         {"task": "predict", "system": system, "data": data}
         for system in options.systems
         for data in ("conll03", "long")
+        if (system, data) != ("gliner", "long")
     ]
     jobs.run_all(__file__, planned, options.results, KEY, at_once=1)
 
 
 def one(job: jobs.Row) -> jobs.Row:
     """The row of a system on some data."""
+    from convener.models.encoders import minilm_folder
+
     system, data = str(job["system"]), str(job["data"])
     models = Path(os.environ["BENCH_MODELS"])
     made = OURS.get(system, "tagger")
@@ -97,7 +105,8 @@ def one(job: jobs.Row) -> jobs.Row:
     make(models, made)
     texts = models / f"{data}.jsonl"
     write_texts(data, texts)
-    told = {"system": system, "model": str(models / made), "texts": str(texts)}
+    model = minilm_folder() if system == "gliner" else models / made
+    told = {"system": system, "model": str(model), "texts": str(texts)}
     command = [python, __file__, "--measure", json.dumps(told)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return job | json.loads(done.stdout.splitlines()[-1]) | jobs.provenance()
@@ -108,7 +117,7 @@ def installed(peer: str) -> str:
     folder = Path(os.environ["BENCH_PEERS"]) / peer
     if not (folder / "bin" / "python").exists():
         venv.create(folder, with_pip=True)
-    subprocess.run([folder / "bin" / "pip", "install", "--quiet", peer], check=True)
+    subprocess.run([folder / "bin" / "pip", "install", "--quiet", *PEERS[peer]], check=True)
     return str(folder / "bin" / "python")
 
 
@@ -127,6 +136,10 @@ def make(models: Path, name: str) -> None:
         return
     root = Path(os.environ["CONVENER_DATA"]) / "distant" / "conll03"
     gold, dev = list(read(root / "train.gold.jsonl")), list(read(root / "dev.jsonl"))
+    if name == "distilled":
+        make(models, "panel")
+        api.distill(models / "panel", gold[:6000]).save_pretrained(models / name)
+        return
     config = override(SUPERVISED, TRAINED[name])
     chosen = dev[:600] if name == "tagger" else None
     api.train(gold[:6000], dev=chosen, config=config).save_pretrained(models / name)
@@ -181,7 +194,23 @@ def measure(system: str, model: str, texts: str) -> jobs.Row:
             if speed > int(str(best["words_per_second"])):
                 best = {"words_per_second": speed, "setting": name, "f1": f1(gold, found)}
     trained = system not in PEERS
-    return best | {"words": words, "peak_rss_mb": peak_mb(), "f1": best["f1"] if trained else None}
+    row = best | {"words": words, "peak_rss_mb": peak_mb(), "f1": best["f1"] if trained else None}
+    if system in ("tagger-torch", "distilled-torch"):
+        row |= {"product_share": product_share(Path(model), texts, words / row["words_per_second"])}
+    return row
+
+
+def product_share(model: Path, texts: str, seconds: float) -> float:
+    """How much of what a large matrix product reaches the encoder reached in so many seconds."""
+    from throughput import forward_flops, matrix_product
+
+    from convener import load
+    from convener.text.formats import read
+
+    (tagger,) = load(model).panel.experts
+    examples = tagger.examples(list(read(texts)))
+    flops = sum(forward_flops(tagger.encoder, len(example)) for example in examples)
+    return round(flops / seconds / matrix_product(time.process_time), 3)
 
 
 def peak_mb() -> int:
@@ -203,6 +232,8 @@ def systems(system: str, model: Path, texts: str) -> Iterator[tuple[str, Answer]
         yield from pipelines(model)
     elif system == "spacy":
         yield "batch 256", spacy()
+    elif system == "gliner":
+        yield from gliner(model)
     else:
         yield "", ours(model, texts)
 
@@ -265,6 +296,22 @@ def spacy() -> Answer:
         [(e.start_char, e.end_char, e.label_) for e in doc.ents]
         for doc in nlp.pipe(texts, batch_size=256)
     ]
+
+
+def gliner(encoder: Path) -> Iterator[tuple[str, Answer]]:
+    from gliner import GLiNER, GLiNERConfig
+
+    labels = ["person", "organisation", "location", "miscellaneous"]
+    made = GLiNER.from_config(GLiNERConfig(model_name=str(encoder), hidden_size=384)).eval()
+
+    def of(batch: int) -> Answer:
+        return lambda texts: [
+            [(e["start"], e["end"], e["label"]) for e in found]
+            for found in made.inference(list(texts), labels, threshold=0.99, batch_size=batch)
+        ]
+
+    for batch in BATCHES:
+        yield f"batch {batch}", of(batch)
 
 
 if __name__ == "__main__":

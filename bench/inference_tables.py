@@ -5,9 +5,12 @@ from markdown import load, table
 SYSTEMS = {
     "hf-pipeline": "transformers pipeline, same encoder",
     "spacy": "spaCy's own architecture",
+    "gliner": "GLiNER, same encoder, four types",
     "tagger-torch": "tagger",
     "tagger-onnx": "tagger, ONNX",
     "tagger-int8": "tagger, ONNX int8",
+    "distilled-torch": "one model distilled from the panel",
+    "distilled-int8": "the same, ONNX int8",
     "panel-torch": "panel of 3 taggers",
     "panel-onnx": "panel of 3 taggers, ONNX",
     "reader-torch": "reader",

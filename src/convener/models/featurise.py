@@ -34,8 +34,8 @@ class EncoderConfig(BaseModel):
     hidden_dropout: float = Field(default=0.1, ge=0, lt=1)
     attention_dropout: float = Field(default=0.0, ge=0, lt=1)
     train_embeddings: bool = False
-    window: int = Field(default=192, ge=16)
-    overlap: int = Field(default=64, ge=0)
+    window: int = Field(default=128, ge=16)
+    overlap: int = Field(default=32, ge=0)
 
     def prepare(self, encoder: "Encoder") -> None:
         """Set dropout, and freeze the word embeddings unless they are to be trained."""

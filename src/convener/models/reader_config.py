@@ -17,6 +17,7 @@ class ReaderConfig(EncoderConfig):
     `nested` likewise, they are read off the training documents.
     """
 
+    window: int = Field(default=192, ge=16)
     overlap: int = Field(default=96, ge=0)
     questions: dict[str, str] | None = None
     attention: Literal["types", "positions", "none"] = "types"
