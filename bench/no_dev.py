@@ -20,7 +20,7 @@ from pathlib import Path
 
 from accelerate import Accelerator
 
-from convener.dictionary.labeller import abstaining
+from convener.dictionary.abstention import abstaining
 from convener.evaluation.scores import normal, score
 from convener.inference.card import installed_versions
 from convener.models.tagger import Tagger

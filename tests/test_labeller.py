@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convener.dictionary import Entry, Gazetteer, Labeller, Summary
-from convener.dictionary.labeller import SOURCE, abstaining
+from convener.dictionary.labeller import SOURCE
 from convener.text.documents import Document, Entity
 
 FAST = settings(deadline=None, max_examples=80)
@@ -126,24 +126,3 @@ def test_the_summary_names_types_and_ambiguous_names() -> None:
     summary.add(Labeller(GAZETTEER)(Document("Jordan, Jordan and aspirin in New York")))
     assert summary.types == {"DRUG": 1, "LOC": 1}
     assert summary.ambiguous == {"Jordan (LOC/PER)": 2}
-
-
-LABELLED = Labeller(GAZETTEER)(Document("so aspirin and Zed"))
-
-
-def test_capitals_are_trusted_where_they_are_rare() -> None:
-    marked = abstaining([LABELLED, Document("so it is")])
-    assert [d.unknown for d in marked] == [((15, 18),), ()]
-    assert [d.entities for d in marked] == [LABELLED.entities, ()]
-
-
-def test_capitals_are_not_trusted_where_they_are_common() -> None:
-    shouted = [LABELLED, Document("so We Go Up")]
-    assert abstaining(shouted) == shouted
-    assert abstaining(shouted, limit=3.9) == shouted
-    assert [len(d.unknown) for d in abstaining(shouted, limit=4)] == [1, 3]
-
-
-def test_unknown_stretches_of_the_source_are_kept() -> None:
-    own = [LABELLED, Document("so it is", unknown=((0, 2),))]
-    assert abstaining(own) == own

@@ -11,7 +11,8 @@ import typer
 from convener.cli import options
 from convener.cli.console import err
 from convener.dictionary import Labeller, Summary
-from convener.dictionary.labeller import SOURCE, unmatched_names
+from convener.dictionary.abstention import unlisted_names
+from convener.dictionary.labeller import SOURCE
 from convener.errors import ConfigError
 from convener.text.documents import Document
 from convener.text.formats import write
@@ -83,7 +84,7 @@ def _voted(
     votes = Vote([said, *read_rules(rules)], vote.value)
     settled = votes.label(documents)
     if abstain:
-        settled = (replace(d, unknown=unmatched_names(d)) for d in settled)
+        settled = (replace(d, unknown=unlisted_names(d)) for d in settled)
 
     def reports() -> list[str]:
         lines = []

@@ -1,20 +1,16 @@
 """The labeller turns raw text into distantly labelled documents, and counts what it did."""
 
-import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+from convener.dictionary.abstention import covered, positions, unlisted_names, words_in
 from convener.dictionary.gazetteer import Gazetteer, Match
 from convener.dictionary.parallel import in_processes
 from convener.errors import ConfigError
-from convener.text.documents import Document, Entity, Offsets, by_span
-from convener.text.tokens import SHAPES, shape
+from convener.text.documents import Document, Entity, by_span
 
 SOURCE = "dictionary"
-
-_NAME_SHAPES = {SHAPES.index(name) for name in ("title", "upper", "mixed", "alnum")}
-_SENTENCE_ENDS = frozenset(".!?:;\"'“”‘’«»()[]*#-–—")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +36,7 @@ class Labeller:
             for entry in {entry.label: entry for entry in reversed(match.entries)}.values()
         )
         labelled = replace(document, entities=entities, unknown=(), types=None)
-        return replace(labelled, unknown=unmatched_names(labelled)) if self.abstain else labelled
+        return replace(labelled, unknown=unlisted_names(labelled)) if self.abstain else labelled
 
     def _matches(self, document: Document) -> list[Match]:
         matches = list(self.gazetteer.matches(document.text, self.nested))
@@ -59,53 +55,6 @@ class Labeller:
         if workers < 1:
             raise ConfigError(f"expected at least one worker, got {workers}")
         return map(self, documents) if workers == 1 else in_processes(self, documents, workers)
-
-
-def unmatched_names(document: Document) -> tuple[Offsets, ...]:
-    """Words that look like names, begin no sentence, and that no entity covers."""
-    covered = _covered(document)
-    found = []
-    previous = "."
-    for start, end in document.words():
-        word = document.text[start:end]
-        looks = shape(word) in _NAME_SHAPES and word != word.lower()
-        begins = set(previous) <= _SENTENCE_ENDS
-        if looks and not begins and start not in covered:
-            found.append((start, end))
-        previous = word
-    return tuple(found)
-
-
-def abstaining(documents: Sequence[Document], limit: float = 1.0) -> list[Document]:
-    """Documents with their unmatched names marked unknown, where capitals tell names at all.
-
-    In carefully written text a capital inside a sentence mostly begins a name, so an unlisted one
-    is no evidence for *outside*. In tweets and headlines it means little. The sign used, which
-    needs no gold label: if there are more than `limit` times as many unmatched names as words
-    under a label, the documents are returned as they are. So are documents that bring their own
-    unknown stretches, unless the limit is infinite.
-    """
-    if limit < math.inf and any(document.unknown for document in documents):
-        return list(documents)
-    marked = [
-        replace(document, unknown=(*document.unknown, *unmatched_names(document)))
-        for document in documents
-    ]
-    unmatched = sum(len(document.unknown) for document in marked)
-    labelled = sum(_words_in(document.words(), _covered(document)) for document in documents)
-    return marked if unmatched <= limit * labelled else list(documents)
-
-
-def _covered(document: Document) -> set[int]:
-    return _positions(entity.span for entity in document.entities)
-
-
-def _words_in(words: Iterable[Offsets], positions: set[int]) -> int:
-    return sum(start in positions for start, _ in words) if positions else 0
-
-
-def _positions(spans: Iterable[Offsets]) -> set[int]:
-    return {position for start, end in spans for position in range(start, end)}
 
 
 @dataclass(slots=True)
@@ -132,8 +81,8 @@ class Summary:
         self.documents += 1
         self.documents_with_match += bool(document.entities)
         self.words += len(words)
-        self.words_covered += _words_in(words, _covered(document))
-        self.words_unknown += _words_in(words, _positions(document.unknown))
+        self.words_covered += words_in(words, covered(document))
+        self.words_unknown += words_in(words, positions(document.unknown))
         for _, entities in by_span(document.entities):
             if len(entities) == 1:
                 self.types[entities[0].label] += 1

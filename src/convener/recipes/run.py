@@ -10,7 +10,7 @@ from typing import Literal
 from accelerate import Accelerator
 from pydantic import BaseModel, ConfigDict, Field
 
-from convener.dictionary.labeller import abstaining
+from convener.dictionary.abstention import abstaining
 from convener.errors import ConfigError, DataError
 from convener.evaluation.scores import score
 from convener.models.expert import Expert
@@ -35,7 +35,7 @@ class RunConfig(BaseModel):
     `model` is the kind of the experts, and `tagger` or `reader` what they are made of.
     `labels` fixes the types; without it they are those of the training documents. `abstain` says
     whether unlabelled words that look like names are left out of the loss: never, always, or
-    where capitals seem to tell names (`convener.dictionary.labeller.abstaining`).
+    where capitals seem to tell names (`convener.dictionary.abstention.abstaining`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,0 +1,106 @@
+"""Abstention: where capitals tell that a dictionary is silent or wrong."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from convener.dictionary import Entry, Gazetteer, Labeller
+from convener.dictionary.abstention import abstaining
+from convener.text.documents import Document, Entity
+
+FAST = settings(deadline=None, max_examples=80)
+GAZETTEER = Gazetteer(
+    [Entry("aspirin", "DRUG"), Entry("Washington", "LOC"), Entry("New York", "LOC")]
+)
+LABELLED = Labeller(GAZETTEER)(Document("so aspirin and Zed"))
+HIS = Document("His war and his peace", (Entity(0, 3, "ORG"),))
+
+sentences = st.lists(
+    st.sampled_from(
+        ["aspirin", "Aspirin", "Washington", "Post", "new", "New York", "so", ".", "\n"]
+    ),
+    max_size=12,
+).map(" ".join)
+
+
+def told(text: str, *others: str) -> tuple[list[str], list[str]]:
+    """Labels kept and stretches unknown of a text, in a corpus where capitals tell."""
+    careful = [Document("in Rome", (Entity(3, 7, "LOC"),))] * 9
+    documents = [Labeller(GAZETTEER)(Document(each)) for each in (text, *others)]
+    first = abstaining([*documents, *careful])[0]
+    return (
+        [first.surface(entity) for entity in first.entities],
+        [text[start:end] for start, end in first.unknown],
+    )
+
+
+def test_unlisted_names_are_unknown_where_capitals_tell() -> None:
+    marked = abstaining([LABELLED, Document("so it is")])
+    assert [d.unknown for d in marked] == [((15, 18),), ()]
+
+
+def test_where_most_capitals_are_unlisted_they_tell_nothing() -> None:
+    shouted = [LABELLED, Document("so We Go Up")]
+    assert abstaining(shouted) == shouted
+    assert abstaining(shouted, limit=3.9) == shouted
+    assert [len(d.unknown) for d in abstaining(shouted, limit=4)] == [1, 3]
+
+
+def test_unknown_stretches_of_the_user_stay_as_they_are() -> None:
+    own = [replace(LABELLED, unknown=((0, 2),))]
+    assert abstaining(own) == own
+    assert abstaining(own, float("inf"))[0].unknown == ((0, 2), (15, 18))
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "unknown"),
+    [
+        ("in Washington today", ["Washington"], []),
+        ("the Washington Post wrote", [], ["Washington Post", "Post"]),
+        ("the Old Washington Post Office", [], ["Old", "Old Washington Post Office"]),
+        ("Mr Washington and Washington", ["Washington"], ["Mr Washington"]),
+        ("in New York, Washington", ["New York", "Washington"], []),
+        ("in New York Washington", ["New York", "Washington"], []),
+        ("aspirin. Washington", ["aspirin", "Washington"], []),
+    ],
+)
+def test_a_label_beside_an_unlisted_name_may_be_a_part_of_it(
+    text: str, kept: list[str], unknown: list[str]
+) -> None:
+    found, doubtful = told(text)
+    assert found == kept
+    assert set(unknown) <= set(doubtful)
+    assert bool(unknown) == bool(doubtful)
+
+
+def test_a_common_word_that_begins_a_sentence_is_no_part_of_a_name() -> None:
+    assert told("Yesterday Washington fell", "not yesterday")[0] == ["Washington"]
+    assert told("Jimmy Washington fell", "not yesterday")[0] == []
+
+
+def test_a_label_on_a_common_word_is_unknown() -> None:
+    careful = [Document("in Rome", (Entity(3, 7, "LOC"),))] * 2
+    assert abstaining([HIS, *careful])[0] == replace(HIS, entities=(), unknown=((0, 3),))
+    alone = replace(HIS, text="His war and her peace")
+    assert abstaining([alone, *careful])[0] == alone
+
+
+def test_names_that_the_dictionary_lists_in_lower_case_are_not_common_words() -> None:
+    assert told("Aspirin helped", "took aspirin", "more aspirin")[0] == ["Aspirin"]
+    assert told("took aspirin", "Aspirin helped", "more aspirin")[0] == ["aspirin"]
+
+
+@FAST
+@given(st.lists(sentences, min_size=1, max_size=6))
+def test_nothing_is_labelled_that_was_not_and_no_label_is_lost_silently(texts: list[str]) -> None:
+    documents = [Labeller(GAZETTEER)(Document(text)) for text in texts]
+    for before, after in zip(documents, abstaining(documents, float("inf")), strict=True):
+        assert set(after.entities) <= set(before.entities)
+        unknown = {i for start, end in after.unknown for i in range(start, end)}
+        kept = {i for e in after.entities for i in range(e.start, e.end)}
+        gone = {i for e in before.entities for i in range(e.start, e.end)} - kept
+        assert gone <= unknown
+        assert unknown.isdisjoint(kept)
+        assert (before.text, before.tokens) == (after.text, after.tokens)
