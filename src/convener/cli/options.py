@@ -28,6 +28,13 @@ class CaseOption(StrEnum):
     IGNORE = "ignore"
 
 
+class Paper(StrEnum):
+    """A published recipe: see `convener.recipes.run.PAPERS`."""
+
+    BOND = "bond"
+    BOND_MOE = "bond-moe"
+
+
 class Kind(StrEnum):
     """What the experts are: see `convener.models.tagger` and `convener.models.reader`."""
 

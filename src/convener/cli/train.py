@@ -48,6 +48,9 @@ def train(
     gold: Annotated[
         bool, typer.Option("--gold", help="The labels were made by hand: train plainly on them.")
     ] = False,
+    paper: Annotated[
+        options.Paper | None, typer.Option(help="The recipe of a paper, not the default one.")
+    ] = None,
     labels: Annotated[
         str | None, typer.Option(help="The types, comma-separated; otherwise those of the data.")
     ] = None,
@@ -74,8 +77,8 @@ def train(
 
     Example: `convener train notes.txt --dictionary drugs.csv -o drug-ner`
     """
-    if gold and config is not None:
-        raise ConfigError("--gold and --config are two configurations: give one of them")
+    if sum((gold, paper is not None, config is not None)) > 1:
+        raise ConfigError("--gold, --paper and --config are configurations: give one of them")
     if base is not None and expert is None:
         raise ConfigError("--base is what a new library begins from: add --expert and --library")
     if (expert is None) != (library is None) or (expert is None) == (output is None):
@@ -90,7 +93,7 @@ def train(
         "model": kind.value if kind is not None else None,
         "labels": _names(labels) if labels is not None else None,
     }
-    run = _configuration(gold, config, changes, setting or [], encoder, questions)
+    run = _configuration(gold, paper, config, changes, setting or [], encoder, questions)
     documents = options.documents(data, on_error)
     if dictionary is not None:
         labeller = Labeller(options.gazetteer(dictionary, names_label, case), nested=nested)
@@ -111,6 +114,7 @@ def _check_target(output: Path) -> None:
 
 def _configuration(
     gold: bool,
+    paper: options.Paper | None,
     config: Path | None,
     changes: Mapping[str, object],
     settings: Sequence[str],
@@ -118,9 +122,9 @@ def _configuration(
     questions: Path | None,
 ) -> "RunConfig":
     from convener.models.questions import read_questions
-    from convener.recipes.run import SUPERVISED, RunConfig, override, parse_config
+    from convener.recipes.run import PAPERS, SUPERVISED, RunConfig, override, parse_config
 
-    base = SUPERVISED if gold else RunConfig()
+    base = SUPERVISED if gold else PAPERS[paper] if paper is not None else RunConfig()
     if config is not None:
         base = parse_config(_json_file(config))
     given = {name: value for name, value in changes.items() if value is not None}

@@ -62,6 +62,12 @@ SUPERVISED = RunConfig(
 )
 """Plain training on labels that a person made: one expert, no self-training, more steps."""
 
+PAPERS = {
+    "bond": RunConfig(abstain="never", bond=BondConfig(experts=1)),
+    "bond-moe": RunConfig(abstain="never", bond=BondConfig(experts=3)),
+}
+"""The papers' own recipes, which take every label of the dictionary, and its silence, as said."""
+
 
 def override(config: RunConfig, changes: Mapping[str, object]) -> RunConfig:
     """The configuration with settings replaced, each named by its path such as `bond.tau`.
@@ -113,12 +119,13 @@ def train_panel(
     checkpoint: Path | None = None,
     resume: bool = False,
     expert: Expert | None = None,
+    kind: type[Bond] = Bond,
 ) -> Trained:
     """Train a panel on distantly labelled documents.
 
     `dev` holds gold labels and chooses among states of the run; nothing else reads them. With a
     `checkpoint` folder the run can be stopped and, with `resume`, taken up again. `expert` takes
-    the place of the untrained one that the configuration describes.
+    the place of the untrained one that the configuration describes, `kind` that of the recipe.
 
     Raises:
         ConfigError: settings that do not fit the data, or a checkpoint of another run.
@@ -138,7 +145,7 @@ def train_panel(
     supervision: Sequence[Document] = documents
     if config.abstain != "never":
         supervision = abstaining(documents, 1.0 if config.abstain == "auto" else math.inf)
-    recipe = Bond(
+    recipe = kind(
         supervision, expert, config.bond, config.optimiser, config.seed, accelerator, listener
     )
 

@@ -1,0 +1,216 @@
+"""BOND, BOND-MoE, later baselines and the default recipe on distantly labelled sets.
+
+    CONVENER_DATA=... python bench/bond_moe.py --set webpage wikigold --seed 0 1 2
+    CONVENER_DATA=... python bench/bond_moe.py --set webpage --method default --seed 0
+
+Every job is one training in a process of its own. States are chosen on dev and scored on test, but
+for `bond-published`, which chooses on test as the published code does, and `default-no-dev`.
+`gold` learns from gold labels; no other row reads those of the training or the test text but to
+score. The dictionary's own labels are known on the training text only, so that is where they are
+scored. The set `conll03-3k` is the first 3,000 sentences of conll03, in whole documents, and a path
+is a folder with the files of such a set. `beats_bond` is how often, when test documents are drawn
+anew, a row's F1 is above that of BOND with the same seed (paired bootstrap). Rows that the results
+file already has are not run again; figures of every round go to a file beside it.
+"""
+
+import argparse
+import json
+import os
+import resource
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jobs
+
+RESULTS = Path(__file__).parent / "results" / "bond_moe.json"
+SETS = ("webpage", "wikigold", "twitter", "conll03")
+KEY = ("set", "method", "seed", "encoder")
+
+
+@dataclass(frozen=True)
+class Method:
+    """What a row changes in a configuration: that of a paper, the default one, or the gold one."""
+
+    base: str = "default"
+    changes: dict[str, object] = field(default_factory=dict)
+    kind: str = "Bond"
+    chooses: str = "dev"
+
+
+METHODS = {
+    "gold": Method("gold"),
+    "bond": Method("bond"),
+    "bond-published": Method("bond", kind="Published", chooses="test"),
+    "bond-moe": Method("bond-moe"),
+    "no-fair": Method("bond-moe", {"bond.fair": False}),
+    "no-self-training": Method("bond-moe", {"bond.self_training": False}),
+    "roster": Method("bond", kind="Robust"),
+    "positive-unlabelled": Method("bond", kind="PositiveUnlabelled"),
+    "ema-teacher": Method("bond", {"bond.ema": 0.995, "bond.refresh": 1}),
+    "default": Method(),
+    "default-no-dev": Method(chooses="nothing"),
+    "default-minus-abstention": Method(changes={"abstain": "never"}),
+    "default-minus-self-training": Method(changes={"bond.self_training": False}),
+    "default-panel": Method(changes={"bond.experts": 3}),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--set", nargs="+", default=list(SETS))
+    parser.add_argument("--method", nargs="+", default=["dictionary", *METHODS])
+    parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--encoder", default="minilm")
+    parser.add_argument("--setting", nargs="*", default=[], help="overrides such as a.b=1")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--one", type=json.loads, help="run this job in this process")
+    options = parser.parse_args()
+    if options.one:
+        for row in run(**options.one):
+            print(json.dumps(row))
+        return
+    settings = dict(setting.split("=") for setting in options.setting)
+    wanted = [
+        {"set": name, "method": method, "seed": seed, "encoder": options.encoder}
+        | {"settings": settings, "results": str(options.results)}
+        for seed in options.seed
+        for name in options.set
+        for method in options.method
+        if method != "dictionary" or seed == options.seed[0]
+    ]
+    jobs.run_all(__file__, wanted, options.results, KEY, options.jobs)
+
+
+def run(
+    set: str, method: str, seed: int, encoder: str, settings: dict[str, str], results: str
+) -> list[jobs.Row]:
+    """The rows of one job."""
+    from convener.evaluation.scores import score
+
+    data = Data(set)
+    row = {"set": set, "method": method, "seed": seed, "encoder": encoder, "settings": settings}
+    row |= {"train_sentences": len(data.distant), "split": data.split}
+    began = time.monotonic()
+    if method == "dictionary":
+        found = [row | figures(score(data.gold, data.distant)) | {"seconds": 0.0}]
+        return [line | jobs.provenance() for line in found]
+    changes = {name: json.loads(value) for name, value in settings.items()}
+    trained, stages = train(data, METHODS[method], encoder, seed, changes)
+    seconds = round(time.monotonic() - began, 1)
+    found = trained.panel.annotate(data.test)
+    row |= {"seconds": seconds, "peak_rss_mb": peak_mb(), "dev_f1": trained.dev_f1}
+    main = row | figures(score(data.test, found, data.known)) | {"rounds": trained.history}
+    main |= {"beats_bond": beats(found, data, row, Path(results))}
+    rows = [main]
+    if method == "bond":
+        rows.append(row | {"method": "stage1"} | figures(score(data.test, stages[0], data.known)))
+    return [line | jobs.provenance() for line in rows]
+
+
+class Data:
+    """A set: distant and gold labels of the training text, dev and test."""
+
+    def __init__(self, name: str) -> None:
+        from convener.evaluation.scores import normal
+        from convener.text.formats import read
+
+        source = "conll03" if name == "conll03-3k" else name
+        given = Path(source)
+        root = given if given.is_dir() else Path(os.environ["CONVENER_DATA"]) / "distant" / source
+        files = ("train.distant", "train.gold", "dev", "test")
+        distant, gold, dev, test = (list(read(root / f"{file}.jsonl")) for file in files)
+        self.split = "whole" if name == source else "first 3,000 sentences in whole documents"
+        kept = first_documents(distant, 3000) if name != source else range(len(distant))
+        self.distant, self.gold = ([documents[i] for i in kept] for documents in (distant, gold))
+        self.dev, self.test = dev, test
+        self.known = {normal(d.surface(e)) for d in self.distant for e in d.entities}
+
+
+def first_documents(documents: Sequence, count: int) -> list[int]:
+    """The indices of whole documents until there are so many sentences."""
+    from convener.text.documents import group_indices
+
+    kept: list[int] = []
+    for group in group_indices(documents):
+        if len(kept) >= count:
+            break
+        kept.extend(group)
+    return sorted(kept)
+
+
+def train(data: Data, method: Method, encoder: str, seed: int, changes: dict[str, object]):
+    """The trained panel, and what stage I answers on test."""
+    import baselines
+
+    from convener.panel.panel import Panel
+    from convener.recipes.bond import Bond
+    from convener.recipes.run import PAPERS, SUPERVISED, RunConfig, override, train_panel
+    from convener.text.documents import labels_of
+    from convener.training.progress import Silence
+
+    base = {"default": RunConfig(), "gold": SUPERVISED} | PAPERS
+    asked = {"seed": seed, "tagger.encoder": encoder} | method.changes | changes
+    config = override(base[method.base], asked)
+    training = data.gold if method.base == "gold" else data.distant
+    dev = {"dev": data.dev, "test": data.test, "nothing": None}[method.chooses]
+    kind = Bond if method.kind == "Bond" else getattr(baselines, method.kind)
+    expert = None
+    if method.kind == "Published":
+        expert = baselines.RawTagger.create(labels_of(training), config.tagger, seed)
+    stages: list[list] = []
+
+    class Stages(Silence):
+        def stage_done(self, name: str, experts: Sequence) -> None:
+            stages.append(Panel(experts).annotate(data.test))
+
+    trained = train_panel(training, config, dev, Stages(), expert=expert, kind=kind)
+    return trained, stages
+
+
+def figures(scores) -> jobs.Row:
+    """Exact precision, recall and F1 in per cent, and recall of names never labelled."""
+    exact = scores.exact
+    return {
+        "precision": round(100 * exact.precision, 2),
+        "recall": round(100 * exact.recall, 2),
+        "f1": round(100 * exact.f1, 2),
+        "unseen_recall": scores.as_dict()["unseen_recall"],
+    }
+
+
+def beats(found: Sequence, data: Data, row: jobs.Row, results: Path) -> float | None:
+    """How sure it is that a row is above BOND's; BOND's own counts are kept for it."""
+    import numpy as np
+
+    from convener.evaluation.scores import score
+    from convener.text.documents import group_indices
+
+    groups = group_indices(data.test)
+    parts = [score([data.test[i] for i in g], [found[i] for i in g]).exact for g in groups]
+    counts = np.array([(part.predicted, part.right, part.gold) for part in parts])
+    kept = results.with_suffix(".counts") / f"{Path(str(row['set'])).name}-{row['seed']}.npy"
+    if row["method"] == "bond":
+        kept.parent.mkdir(exist_ok=True)
+        np.save(kept, counts)
+    if row["method"] == "bond" or not kept.exists():
+        return None
+    drawn = np.random.default_rng(0).integers(len(groups), size=(1000, len(groups)))
+    mine, bonds = (f1(each[drawn].sum(axis=1)) for each in (counts, np.load(kept)))
+    return round(float((mine > bonds).mean()), 3)
+
+
+def f1(counts):
+    """F1 of predicted, right and gold [..., 3]."""
+    return 2 * counts[..., 1] / (counts[..., 0] + counts[..., 2]).clip(1)
+
+
+def peak_mb() -> int:
+    """The most memory that this process had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000
+
+
+if __name__ == "__main__":
+    main()
