@@ -54,6 +54,7 @@ METHODS = {
     "default-minus-abstention": Method(changes={"abstain": "never"}),
     "default-minus-self-training": Method(changes={"bond.self_training": False}),
     "default-panel": Method(changes={"bond.experts": 3}),
+    "default-single": Method(changes={"bond.experts": 1}),
 }
 
 

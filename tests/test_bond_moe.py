@@ -1,0 +1,108 @@
+"""The rows of the benchmark: each trains, and none reads a gold label that it should not."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from convener.recipes.run import PAPERS
+from convener.text.documents import Document
+from convener.text.formats import write
+
+SETTINGS: dict[str, object] = {
+    "bond.round_steps": 3,
+    "bond.self_rounds": 2,
+    "tagger.train_embeddings": True,
+}
+READ_GOLD = {"gold", "bond-published"}
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[ModuleType]:
+    """The benchmark's module."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
+    try:
+        import bond_moe
+
+        yield bond_moe
+    finally:
+        sys.path.pop(0)
+
+
+@pytest.fixture(scope="module")
+def folders(labelled: list[Document], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """A toy set, and the same with every gold label of training and test text replaced."""
+    made = []
+    for name, wrong in (("right", False), ("wrong", True)):
+        folder = tmp_path_factory.mktemp(name)
+        shuffled = [
+            replace(d, entities=tuple(replace(e, label="DRUG") for e in d.entities[:1]))
+            for d in labelled
+        ]
+        write(folder / "train.distant.jsonl", labelled, "tokens")
+        write(folder / "dev.jsonl", labelled[:12], "tokens")
+        for split in ("train.gold", "test"):
+            write(folder / f"{split}.jsonl", shuffled if wrong else labelled, "tokens")
+        made.append(folder)
+    return made
+
+
+def test_no_row_but_those_that_say_so_reads_gold_labels(
+    bench: ModuleType, folders: list[Path], tiny_encoder: Path
+) -> None:
+    assert set(bench.METHODS) > READ_GOLD
+    for name, method in bench.METHODS.items():
+        answers = []
+        for folder in folders:
+            data = bench.Data(str(folder))
+            trained, _ = bench.train(data, method, str(tiny_encoder), 0, SETTINGS)
+            found = trained.panel.annotate([Document(d.text, tokens=d.tokens) for d in data.test])
+            answers.append((trained.history[0]["loss"], trained.dev_f1, found))
+        (loss, dev_f1, found), (other_loss, other_f1, other_found) = answers
+        if name == "gold":
+            assert loss != other_loss
+        elif name == "bond-published":
+            assert dev_f1 != other_f1
+        else:
+            assert (loss, dev_f1, found) == (other_loss, other_f1, other_found), name
+
+
+def test_a_row_says_what_it_is_and_the_same_seed_gives_it_twice(
+    bench: ModuleType,
+    folders: list[Path],
+    tiny_encoder: Path,
+    tmp_path: Path,
+) -> None:
+    settings = {name: str(value).lower() for name, value in SETTINGS.items()}
+    place = (str(folders[0]), 0, str(tiny_encoder), settings, str(tmp_path / "rows.json"))
+
+    def rows(method: str) -> list[dict[str, object]]:
+        data, *others = place
+        return [
+            {k: v for k, v in row.items() if k not in ("seconds", "peak_rss_mb", "rounds")}
+            for row in bench.run(data, method, *others)
+        ]
+
+    bond, stage_one = rows("bond")
+    assert (bond["method"], stage_one["method"]) == ("bond", "stage1")
+    (default,) = rows("default")
+    assert 0 <= float(str(default["beats_bond"])) <= 1
+    assert rows("default") == [default]
+    (dictionary,) = rows("dictionary")
+    assert dictionary["f1"] == 100.0
+
+
+def test_the_papers_take_the_dictionary_at_its_word() -> None:
+    assert {config.abstain for config in PAPERS.values()} == {"never"}
+    assert {name: config.bond.experts for name, config in PAPERS.items()} == {
+        "bond": 1,
+        "bond-moe": 3,
+    }
+
+
+def test_the_parts_of_a_set_are_whole_documents(bench: ModuleType) -> None:
+    documents = [Document("a b", group=group) for group in "xxyyyz"]
+    assert bench.first_documents(documents, 3) == [0, 1, 2, 3, 4]
