@@ -68,6 +68,7 @@ def train(
         ConfigError: settings that do not fit the data.
         DataError: no labels, or labels that cannot be learnt.
     """
+    from convener.recipes.portrait import page
     from convener.recipes.run import RunConfig, override, train_panel
 
     wanted = {"bond.experts": experts, "seed": seed}
@@ -88,7 +89,8 @@ def train(
         run=config.model_dump(mode="json"),
         history=trained.history,
     )
-    return Recogniser(trained.panel, card.model_copy(update=_on_dev(trained.panel, gold)))
+    card = card.model_copy(update=_on_dev(trained.panel, gold))
+    return Recogniser(trained.panel, card, page(trained, training, gold))
 
 
 def distill(

@@ -22,17 +22,20 @@ if TYPE_CHECKING:
     from convener.panel.panel import Panel
 
 CHUNK_CHARACTERS = 100_000
+PAGE = "training.html"
 
 
 class Recogniser:
     """A panel with its card: it predicts, and it can be saved and loaded.
 
-    What needs the weights needs torch, which is imported then.
+    What needs the weights needs torch, which is imported then. `page` is about the run that
+    trained it, in HTML; a model that was loaded has none.
     """
 
-    def __init__(self, panel: "Panel | ExportedPanel", card: Card) -> None:
+    def __init__(self, panel: "Panel | ExportedPanel", card: Card, page: str | None = None) -> None:
         self._answering = panel
         self.card = card
+        self.page = page
 
     @property
     def panel(self) -> "Panel":
@@ -149,10 +152,12 @@ class Recogniser:
         return np.mean(matrices, axis=0).tolist() if matrices else None
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write the model to a folder; `load` brings it back."""
+        """Write the model to a folder, with the page about its training; `load` brings it back."""
         from convener.inference import storage
 
         storage.save(self.panel, self.card, folder)
+        if self.page is not None:
+            (Path(folder) / PAGE).write_text(self.page, encoding="utf-8")
 
     def push_to_hub(
         self,

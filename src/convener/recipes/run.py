@@ -98,11 +98,15 @@ def parse_config(content: object) -> RunConfig:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A panel, the figures of every round, and the fingerprint of the training documents."""
+    """A panel, the figures of every round, and the fingerprint of the training documents.
+
+    `assigned` is the expert that each group of documents went to last, if they went to experts.
+    """
 
     panel: Panel
     history: list[dict[str, object]]
     data_sha256: str
+    assigned: tuple[int, ...] = ()
 
     @property
     def dev_f1(self) -> float | None:
@@ -165,7 +169,8 @@ def train_panel(
         fingerprint=f"{data} {fingerprint(dev or ())} {config.model_dump_json()}",
     )
     history = runner.run(resume)
-    return Trained(Panel(recipe.experts), history, data)
+    assigned = () if recipe.assigned is None else tuple(recipe.assigned.tolist())
+    return Trained(Panel(recipe.experts), history, data, assigned)
 
 
 def make_expert(documents: Sequence[Document], labels: Sequence[str], config: RunConfig) -> Expert:

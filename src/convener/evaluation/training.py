@@ -1,0 +1,118 @@
+"""The page about a run of training: its rounds, its experts, and the labels that it overruled."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from convener.evaluation.page import Cell, Example, Section, render
+from convener.evaluation.scores import Score
+
+_COLUMNS = {
+    "stage": "stage",
+    "round": "round",
+    "loss": "loss",
+    "dev_f1": "dev F1",
+    "sizes": "groups of each expert",
+    "moved": "groups moved",
+    "agreement": "agreement",
+    "kept": "words kept",
+    "changed": "labels changed",
+    "seconds": "seconds",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """What one expert of a panel is for.
+
+    `groups` went to it last; `types`, `names` and `words` are what they hold more of than the
+    others, most telling first. `agreement` is the mean F1 of its answers against those of each
+    other expert.
+    """
+
+    groups: int
+    share: float
+    types: Sequence[str]
+    names: Sequence[str]
+    words: Sequence[str]
+    agreement: float
+
+
+@dataclass(frozen=True, slots=True)
+class Overruled:
+    """A label against which the trained model holds another entity, and how sure it is of that."""
+
+    label: str
+    found: str
+    score: float
+    example: Example
+
+
+def training_page(
+    history: Sequence[Mapping[str, object]],
+    types: Mapping[str, Score],
+    portraits: Sequence[Portrait],
+    overruled: Sequence[Overruled],
+) -> str:
+    """One self-contained HTML file; `types` are the scores on dev of each type."""
+    columns = [name for name in _COLUMNS if any(name in record for record in history)]
+    return render(
+        "A run of training",
+        [_best(history)],
+        [
+            Section(
+                "Rounds",
+                "Shares are between 0 and 1. F1 is exact, in per cent, on the dev set.",
+                [_COLUMNS[name] for name in columns],
+                [[_cell(record.get(name)) for name in columns] for record in history],
+            ),
+            Section(
+                "Types on dev",
+                "Exact precision, recall and F1 in per cent.",
+                ("type", "precision", "recall", "F1", "entities"),
+                [
+                    [label, *(_percent(v) for v in (s.precision, s.recall, s.f1)), s.gold]
+                    for label, s in types.items()
+                ],
+            ),
+            Section(
+                "What each expert is for",
+                "Of the groups of documents that it learnt from last: what they hold more of.",
+                ("expert", "groups", "share", "types", "names", "words", "agreement"),
+                [
+                    [number, p.groups, round(p.share, 2), *_lists(p), round(p.agreement, 2)]
+                    for number, p in enumerate(portraits, 1)
+                ],
+            ),
+            Section(
+                "Labels overruled",
+                "Labels of the training text that the model answers otherwise, surest first.",
+                ("label", "the model says", "score", "where"),
+                [
+                    [o.label, o.found or "nothing", round(o.score, 2), [o.example]]
+                    for o in overruled
+                ],
+            ),
+        ],
+    )
+
+
+def _best(history: Sequence[Mapping[str, object]]) -> str:
+    scored = [(f1, r) for r in history if isinstance(f1 := r.get("dev_f1"), float)]
+    if not scored:
+        return f"{len(history)} rounds by a fixed schedule, without a dev set."
+    f1, record = max(scored, key=lambda pair: pair[0])
+    return f"Best of {len(history)} rounds: {record['stage']} {record['round']}, dev F1 {f1:.2f}."
+
+
+def _lists(portrait: Portrait) -> list[str]:
+    return [", ".join(each) for each in (portrait.types, portrait.names, portrait.words)]
+
+
+def _cell(value: object) -> Cell:
+    if isinstance(value, list | tuple):
+        return " / ".join(map(str, value))
+    return value if isinstance(value, str | int | float) else ""
+
+
+def _percent(share: float) -> float:
+    return round(100 * share, 1)

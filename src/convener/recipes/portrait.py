@@ -1,0 +1,112 @@
+"""What experts of a trained panel are for, and which labels the panel overrules.
+
+The paper claims that its experts can be interpreted. So for each expert: the groups that the last
+E-step gave it, the types, names and words that are more frequent in them than in the rest (by the
+ratio of smoothed shares), and how far its answers agree with those of the others.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from convener.evaluation.scores import score
+from convener.evaluation.training import Overruled, Portrait, training_page
+from convener.panel.panel import Panel
+from convener.recipes.run import Trained
+from convener.text.documents import Document, Entity, group_indices
+
+SHOWN = 8
+LONGEST = 60
+SAMPLE = 2000
+OVERRULED = 100
+
+
+def page(
+    trained: Trained, documents: Sequence[Document], dev: Sequence[Document] | None = None
+) -> str:
+    """The page about a run on documents, with the scores of each type on dev documents."""
+    panel = trained.panel
+    types = score(dev, panel.annotate(dev)).types if dev else {}
+    apart = len(panel.experts) > 1
+    experts = portraits(panel, documents, trained.assigned) if apart else []
+    changed = overruled(documents, panel.annotate(documents))[:OVERRULED]
+    return training_page(trained.history, types, experts, changed)
+
+
+def portraits(
+    panel: Panel, documents: Sequence[Document], assigned: Sequence[int]
+) -> list[Portrait]:
+    """A portrait of each expert; `assigned` is the expert of each group of the documents."""
+    groups = group_indices(documents)
+    mine = [
+        [documents[i] for group, z in zip(groups, assigned, strict=True) if z == k for i in group]
+        for k in range(len(panel.experts))
+    ]
+    sample = documents[:: math.ceil(len(documents) / SAMPLE)]
+    answers = [Panel([expert]).annotate(sample) for expert in panel.experts]
+    return [
+        Portrait(
+            groups=sum(z == k for z in assigned),
+            share=sum(z == k for z in assigned) / len(groups),
+            types=_telling([Counter(_types(part)) for part in mine], k),
+            names=_telling([Counter(_names(part)) for part in mine], k),
+            words=_telling([Counter(_words(part)) for part in mine], k),
+            agreement=_agreement(answers, k),
+        )
+        for k in range(len(panel.experts))
+    ]
+
+
+def overruled(documents: Sequence[Document], answers: Sequence[Document]) -> list[Overruled]:
+    """Labels that the answers contradict by another entity, surest first."""
+    found = []
+    for document, answer in zip(documents, answers, strict=True):
+        given = {(e.span, e.label) for e in document.entities}
+        for label in document.entities:
+            rivals = [e for e in answer.entities if e.start < label.end and label.start < e.end]
+            if rivals and not any((e.span, e.label) in given for e in rivals):
+                rival = max(rivals, key=lambda e: e.score or 0.0)
+                found.append(_overruled(document, label, rival))
+    return sorted(found, key=lambda o: -o.score)
+
+
+def _overruled(document: Document, label: Entity, rival: Entity) -> Overruled:
+    text, (start, end) = document.text, label.span
+    return Overruled(
+        f"{document.surface(label)} ({label.label})",
+        f"{document.surface(rival)} ({rival.label})",
+        rival.score or 0.0,
+        (text[max(0, start - LONGEST) : start], text[start:end], text[end : end + LONGEST]),
+    )
+
+
+def _types(documents: Sequence[Document]) -> list[str]:
+    return [e.label for d in documents for e in d.entities]
+
+
+def _names(documents: Sequence[Document]) -> list[str]:
+    return [d.surface(e) for d in documents for e in d.entities]
+
+
+def _words(documents: Sequence[Document]) -> list[str]:
+    words = (d.text[start:end].lower() for d in documents for start, end in d.words())
+    return [word for word in words if len(word) > 2 and word.isalpha()]
+
+
+def _telling(counts: Sequence[Counter[str]], expert: int) -> list[str]:
+    """What an expert has at least twice and relatively most of, against all experts together."""
+    everywhere = sum(counts, Counter[str]())
+    mine = counts[expert]
+    own, total = mine.total() + len(everywhere), everywhere.total() + len(everywhere)
+
+    def weight(item: str) -> float:
+        ratio = (mine[item] + 1) / own * total / (everywhere[item] + 1)
+        return mine[item] * math.log(ratio)
+
+    ranked = sorted((item for item in mine if mine[item] > 1), key=weight, reverse=True)
+    return [item for item in ranked[:SHOWN] if weight(item) > 0]
+
+
+def _agreement(answers: Sequence[Sequence[Document]], expert: int) -> float:
+    others = [score(a, answers[expert]).exact.f1 for k, a in enumerate(answers) if k != expert]
+    return sum(others) / len(others) if others else 1.0
