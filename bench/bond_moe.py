@@ -54,7 +54,6 @@ METHODS = {
     "default-minus-abstention": Method(changes={"abstain": "never"}),
     "default-minus-self-training": Method(changes={"bond.self_training": False}),
     "default-panel": Method(changes={"bond.experts": 3}),
-    "default-single": Method(changes={"bond.experts": 1}),
 }
 
 

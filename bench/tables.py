@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import adapt_tables
+import bond_moe_tables
 import dictionary_tables
 import inference_tables
 import reader_tables
@@ -127,6 +128,7 @@ TABLES = {
         *(dictionary_tables.engine, dictionary_tables.audit),
         *(serving_tables.serving, serving_tables.serving_memory),
         inference_tables.inference,
+        *(bond_moe_tables.bond_moe, bond_moe_tables.bond_moe_gap, bond_moe_tables.abstention),
     )
 }
 

@@ -26,7 +26,7 @@ NAMES = {
 }
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")
 SHOWN = 6
-ROUND_STEPS = 40
+EXPERTS, ROUND_STEPS = 3, 40
 
 
 def demo(
@@ -62,7 +62,7 @@ def demo(
         results[method] = evaluation
         err.print(f"{NAMES[method]}: F1 {100 * evaluation.scores.exact.f1:.2f}", markup=False)
 
-    settings = {"seed": seed, "bond.round_steps": ROUND_STEPS}
+    settings = {"seed": seed, "bond.experts": EXPERTS, "bond.round_steps": ROUND_STEPS}
     config = override(RunConfig(), settings)
     with rounds() as listener:
         panel = compare(data, listener, on_method, config)

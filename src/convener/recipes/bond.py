@@ -62,7 +62,7 @@ class BondConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    experts: int = Field(default=3, ge=1)
+    experts: int = Field(default=1, ge=1)
     fair: bool = True
     self_training: bool = True
     start: Literal["clusters", "random"] = "clusters"
