@@ -2,10 +2,10 @@
 
     CONVENER_DATA=... python bench/abstention.py
 
-For each set: whether the rule is on by itself; how many labels of the dictionary it keeps and leaves
-out, and how many of each are right, boundaries and type; how many words it leaves out as unlisted
-names, and how many of these belong to gold entities. Nothing is trained, and no choice is made here:
-training does not read gold labels.
+For each set: whether the rule is on by itself; how many labels of the dictionary it keeps and
+leaves out, and how many of each are right, boundaries and type; how many words it leaves out as
+unlisted names, and how many of these belong to gold entities. Nothing is trained, and no choice is
+made here: training does not read gold labels.
 """
 
 import argparse

@@ -20,7 +20,8 @@ SYSTEMS = {
 
 def inference() -> str:
     """Words a second and peak memory on sentences and long documents, F1 on sentences."""
-    rows = {(row["system"], row["data"]): row for row in load("inference")}
+    measured = (row for row in load("inference") if row["task"] == "predict")
+    rows = {(row["system"], row["data"]): row for row in measured}
     lines = []
     for system, name in SYSTEMS.items():
         found = [rows.get((system, data)) for data in ("conll03", "long")]
@@ -31,3 +32,22 @@ def inference() -> str:
             score = short["f1"] if short and system != "hf-pipeline" else None
             lines.append([name, *speeds, f"{memory:,}", "" if score is None else f"{score:.1f}"])
     return table(["", "sentences, words/s", "long documents, words/s", "peak MB", "F1"], lines)
+
+
+def bulk() -> str:
+    """Bulk runs: by workers, killed again and again, and over very many documents."""
+    lines = []
+    for row in load("inference"):
+        if row["task"] == "bulk" and row["kills"]:
+            name = f"{row['workers']} workers, killed {row['kills']} times"
+            same = "the same output" if row["same"] else "**another output**"
+        elif row["task"] == "bulk":
+            name, same = f"{row['workers']} workers", f"{row['words_per_second']:,} words/s"
+        elif row["task"] == "soak":
+            name = f"one process, {row['documents']:,} short documents"
+            same = f"{row['early_rss_mb']:,} MB in the first tenth"
+        else:
+            continue
+        words, seconds = f"{row['words']:,}", f"{row['seconds']:,.0f}"
+        lines.append([name, words, seconds, f"{row['peak_rss_mb']:,}", same])
+    return table(["", "words", "seconds", "peak MB", ""], lines)

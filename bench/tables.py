@@ -127,7 +127,7 @@ TABLES = {
         *(adapt_tables.adapt_experts, adapt_tables.adapt_cost),
         *(dictionary_tables.engine, dictionary_tables.audit),
         *(serving_tables.serving, serving_tables.serving_memory),
-        inference_tables.inference,
+        *(inference_tables.inference, inference_tables.bulk),
         *(bond_moe_tables.bond_moe, bond_moe_tables.bond_moe_gap, bond_moe_tables.abstention),
     )
 }

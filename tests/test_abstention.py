@@ -1,13 +1,16 @@
 """Abstention: where capitals tell that a dictionary is silent or wrong."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from convener import train
 from convener.dictionary import Entry, Gazetteer, Labeller
 from convener.dictionary.abstention import abstaining
+from convener.recipes.run import RunConfig, override
 from convener.text.documents import Document, Entity
 
 FAST = settings(deadline=None, max_examples=80)
@@ -90,6 +93,19 @@ def test_a_label_on_a_common_word_is_unknown() -> None:
 def test_names_that_the_dictionary_lists_in_lower_case_are_not_common_words() -> None:
     assert told("Aspirin helped", "took aspirin", "more aspirin")[0] == ["Aspirin"]
     assert told("took aspirin", "Aspirin helped", "more aspirin")[0] == ["aspirin"]
+
+
+def test_a_run_says_how_many_labels_it_left_out(
+    labelled: list[Document], run_config: Callable[..., RunConfig]
+) -> None:
+    text = "Zed Rome fell"
+    doubtful = Document(text, (Entity(4, 8, "LOC"),))
+    plain = {"self_training": False, "round_steps": 1}
+    model = train([*labelled, doubtful], config=run_config(experts=1, **plain))
+    assert model.card.left_out == 1
+    assert "left out by abstention: 1." in str(model.page)
+    taken = override(run_config(experts=1, **plain), {"abstain": "never"})
+    assert train([*labelled, doubtful], config=taken).card.left_out == 0
 
 
 @FAST

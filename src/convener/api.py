@@ -85,6 +85,7 @@ def train(
         dev_f1=trained.dev_f1,
         types=_counted(entity.label for d in training for entity in d.entities),
         sources=_counted(entity.source or "the data" for d in training for entity in d.entities),
+        left_out=trained.left_out,
         versions=installed_versions(),
         run=config.model_dump(mode="json"),
         history=trained.history,

@@ -35,6 +35,7 @@ def info(
         "encoder": card.encoder,
         "size": f"{size / 1e6:.0f} MB",
         "training documents": f"{card.documents} in {card.groups} groups",
+        "labels left out": card.left_out,
         "training data": f"sha256 {card.data_sha256[:16]}",
         "F1 on the dev set": "none was given" if card.dev_f1 is None else card.dev_f1,
         "temperature of scores": card.temperature,

@@ -191,6 +191,11 @@ def _train_model(
                 training, dev=dev, config=run, listener=listener, checkpoint=folder, resume=resume
             )
         model.save_pretrained(output)
+    if model.card.left_out:
+        err.print(
+            f"abstained from {model.card.left_out} of {sum(model.card.types.values())} labels: "
+            "parts of longer names, or common words"
+        )
     out.print(f"saved {output}", markup=False)
 
 

@@ -52,12 +52,16 @@ def training_page(
     types: Mapping[str, Score],
     portraits: Sequence[Portrait],
     overruled: Sequence[Overruled],
+    left_out: int = 0,
 ) -> str:
-    """One self-contained HTML file; `types` are the scores on dev of each type."""
+    """One self-contained HTML file.
+
+    `types` are the scores on dev of each type, `left_out` counts labels that abstention left out.
+    """
     columns = [name for name in _COLUMNS if any(name in record for record in history)]
     return render(
         "A run of training",
-        [_best(history)],
+        [_best(history), f"Labels left out by abstention: {left_out}."],
         [
             Section(
                 "Rounds",

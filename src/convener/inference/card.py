@@ -17,7 +17,8 @@ PACKAGES = ("convener", "torch", "transformers", "tokenizers", "accelerate")
 class Card(BaseModel):
     """Provenance of a model; `run` is its configuration, `history` the figures of each round.
 
-    `types` and `sources` count the entities it was trained on, by type and by what proposed them;
+    `types` and `sources` count the entities it was trained on, by type and by what proposed them,
+    of which abstention left `left_out` out of the loss;
     `dev_interval` is the 95 % interval of `dev_f1` when the dev documents are drawn anew. Scores
     are tempered by `temperature`; `calibration_error` is that on the dev set before and after. A
     model that was `distilled` has its panel's provenance, and says from what and how it learnt.
@@ -35,6 +36,7 @@ class Card(BaseModel):
     calibration_error: tuple[float, float] | None = None
     types: dict[str, int] = {}
     sources: dict[str, int] = {}
+    left_out: int = 0
     licence: str = "unknown"
     versions: dict[str, str]
     run: dict[str, object]
@@ -114,6 +116,9 @@ tags:
 {%- for source, count in card.sources.items() %}
 | labels by {{ source }} | {{ count }} |
 {%- endfor %}
+{%- if card.left_out %}
+| labels left out by abstention | {{ card.left_out }} |
+{%- endif %}
 | training data, SHA-256 | `{{ card.data_sha256 }}` |
 | seed | {{ card.run.seed }} |
 {%- endif %}

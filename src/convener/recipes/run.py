@@ -100,13 +100,15 @@ def parse_config(content: object) -> RunConfig:
 class Trained:
     """A panel, the figures of every round, and the fingerprint of the training documents.
 
-    `assigned` is the expert that each group of documents went to last, if they went to experts.
+    `assigned` is the expert that each group of documents went to last, if they went to experts,
+    `left_out` the number of labels that abstention left out.
     """
 
     panel: Panel
     history: list[dict[str, object]]
     data_sha256: str
     assigned: tuple[int, ...] = ()
+    left_out: int = 0
 
     @property
     def dev_f1(self) -> float | None:
@@ -170,7 +172,8 @@ def train_panel(
     )
     history = runner.run(resume)
     assigned = () if recipe.assigned is None else tuple(recipe.assigned.tolist())
-    return Trained(Panel(recipe.experts), history, data, assigned)
+    left_out = sum(len(d.entities) for d in documents) - sum(len(d.entities) for d in supervision)
+    return Trained(Panel(recipe.experts), history, data, assigned, left_out)
 
 
 def make_expert(documents: Sequence[Document], labels: Sequence[str], config: RunConfig) -> Expert:
