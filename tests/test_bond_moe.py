@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from convener.recipes.run import PAPERS
-from convener.text.documents import Document
+from convener.text.documents import Document, crossing
 from convener.text.formats import write
 
 SETTINGS: dict[str, object] = {
@@ -93,6 +93,31 @@ def test_a_row_says_what_it_is_and_the_same_seed_gives_it_twice(
     assert rows("default") == [default]
     (dictionary,) = rows("dictionary")
     assert dictionary["f1"] == 100.0
+
+
+@pytest.mark.parametrize("kind", ["missing", "type", "boundary", "spurious", "mixed"])
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_labels_are_spoilt_by_the_share_that_was_asked_for(
+    bench: ModuleType, labelled: list[Document], kind: str, share: float
+) -> None:
+    import noise  # type: ignore[import-not-found]
+
+    del bench
+    spoilt = noise.spoilt(labelled, kind, share, seed=0)
+    before = [{(e.span, e.label) for e in d.entities} for d in labelled]
+    after = [{(e.span, e.label) for e in d.entities} for d in spoilt]
+    count = sum(map(len, before))
+    lost = sum(len(a - b) for a, b in zip(before, after, strict=True)) / count
+    added = sum(len(b - a) for a, b in zip(before, after, strict=True)) / count
+    assert spoilt == noise.spoilt(labelled, kind, share, seed=0)
+    assert lost == pytest.approx(0 if kind == "spurious" else share, abs=0.3)
+    assert added == pytest.approx(0 if kind == "missing" else share, abs=0.3)
+    assert (lost + added > 0) == (share > 0)
+    for document in spoilt:
+        assert crossing(document.entities) is None
+        assert all(
+            e.span in document.words() or " " in document.surface(e) for e in document.entities
+        )
 
 
 def test_the_papers_take_the_dictionary_at_its_word() -> None:
