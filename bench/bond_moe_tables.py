@@ -41,6 +41,25 @@ def bond_moe() -> str:
     )
 
 
+def bond_moe_short() -> str:
+    """The dictionary, BOND, the default and gold supervision."""
+    rows = [row for row in load("bond_moe") if row["method"] in ("dictionary", "bond", "default")]
+    sets = list(dict.fromkeys(row["set"] for row in rows if row["method"] == "default"))
+    rows += [row for row in load("first_look") if row["method"] == "gold"]
+    names = METHODS | {"dictionary": "dictionary's labels", "gold": "gold labels"}
+
+    def cell(method: str, name: str) -> str:
+        return summary([r["f1"] for r in rows if (r["method"], r["set"]) == (method, name)])
+
+    return table(
+        ["", *sets],
+        (
+            [names[method], *(cell(method, name) for name in sets)]
+            for method in ("dictionary", "bond", "default", "gold")
+        ),
+    )
+
+
 def bond_moe_gap() -> str:
     """How much of the way from the dictionary's labels to gold supervision each row goes."""
     rows = load("bond_moe")

@@ -42,20 +42,6 @@ def demo() -> str:
     )
 
 
-def first_look() -> str:
-    """F1 by method and set: mean over seeds, half the range behind it, number of seeds."""
-    rows = load("first_look")
-    sets = list(dict.fromkeys(row["set"] for row in rows))
-
-    def cell(data: str, method: str) -> str:
-        return summary([r["f1"] for r in rows if (r["set"], r["method"]) == (data, method)])
-
-    return table(
-        ["", *sets],
-        ([name, *(cell(data, method) for data in sets)] for method, name in METHODS.items()),
-    )
-
-
 def details() -> str:
     """Everything that was measured, a line for each set and method."""
     rows = load("first_look")
@@ -115,7 +101,7 @@ def throughput() -> str:
 TABLES = {
     f.__name__: f
     for f in (
-        *(demo, first_look, details, choices, no_dev, throughput),
+        *(demo, details, choices, no_dev, throughput),
         *(reader_tables.multitask, reader_tables.multitask_types, reader_tables.type_attention),
         *(reader_tables.type_questions, reader_tables.multitask_cost),
         *(
@@ -128,7 +114,8 @@ TABLES = {
         *(dictionary_tables.engine, dictionary_tables.audit),
         *(serving_tables.serving, serving_tables.serving_memory),
         *(inference_tables.inference, inference_tables.bulk),
-        *(bond_moe_tables.bond_moe, bond_moe_tables.bond_moe_gap, bond_moe_tables.abstention),
+        bond_moe_tables.abstention,
+        *(bond_moe_tables.bond_moe, bond_moe_tables.bond_moe_short, bond_moe_tables.bond_moe_gap),
     )
 }
 
