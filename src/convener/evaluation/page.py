@@ -23,7 +23,8 @@ h2 { margin: 2.5rem 0 .25rem; font-size: 1.25rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; margin: .75rem 0; }
 th, td { border-bottom: 1px solid var(--line); padding: .25rem .9rem .25rem 0; text-align: left;
- vertical-align: top; overflow-wrap: anywhere; }
+ vertical-align: top; overflow-wrap: break-word; }
+td.number { white-space: nowrap; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 mark { background: #2a6fdb33; color: inherit; border-radius: .2rem; padding: 0 .15rem; }
 </style>
