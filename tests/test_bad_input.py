@@ -150,6 +150,7 @@ def test_settings_that_make_no_sense(tmp_path: Path, tiny_encoder: Path) -> None
     )
     assert "different names" in refusal("train", data, "-o", output, "--labels", "A,,B")
     assert "give one of them" in refusal("train", data, "-o", output, "--gold", "--config", data)
+    assert "give one of them" in refusal("train", data, "-o", output, "--gold", "--paper", "bond")
     assert "other things in it" in refusal("train", data, "-o", ".", folder=tmp_path)
     assert "cannot load the encoder" in refusal("train", data, "-o", output, "--encoder=no/such")
     (tmp_path / "run.json").write_text("{")

@@ -54,7 +54,7 @@ def unlisted_names(document: Document) -> tuple[Offsets, ...]:
 class Spelling:
     """How often a corpus writes each word, folded: in lower case outside labels, and in capitals.
 
-    Words that begin a sentence count for nothing.
+    Capitals that begin a sentence count for nothing.
     """
 
     lower: Counter[str]
