@@ -144,3 +144,17 @@ def run_config(tiny_encoder: Path) -> Callable[..., RunConfig]:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def model(
+    tmp_path_factory: pytest.TempPathFactory,
+    labelled: list[Document],
+    run_config: Callable[..., RunConfig],
+) -> Path:
+    """The folder of a tiny model that has learnt the toy sentences; not to be changed."""
+    from convener import train
+
+    folder = tmp_path_factory.mktemp("models") / "model"
+    train(labelled, config=run_config(experts=1, self_rounds=1)).save_pretrained(folder)
+    return folder

@@ -2,14 +2,13 @@
 
 import json
 import resource
+import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from convener import Document, Recogniser, train
-from convener.recipes.run import RunConfig
+from convener import Document
 from convener.text.formats import write
 from tests.test_cli import ENVIRONMENT, PROGRAM
 
@@ -42,19 +41,6 @@ def refusal(*arguments: str | Path, limit: int | None = None, folder: Path | Non
     last = done.stderr.splitlines()[-1]
     assert last.startswith("convener: ")
     return last.removeprefix("convener: ")
-
-
-@pytest.fixture(scope="module")
-def model(
-    tmp_path_factory: pytest.TempPathFactory,
-    labelled: list[Document],
-    run_config: Callable[..., RunConfig],
-) -> Path:
-    """A saved tiny model."""
-    folder = tmp_path_factory.mktemp("models") / "model"
-    recogniser: Recogniser = train(labelled, config=run_config(experts=1, self_rounds=1))
-    recogniser.save_pretrained(folder)
-    return folder
 
 
 @pytest.mark.parametrize(
@@ -164,11 +150,11 @@ def test_a_model_that_is_missing_or_altered(model: Path, tmp_path: Path) -> None
     (tmp_path / "notes.txt").write_text("aspirin\n")
     assert "no model folder" in refusal("predict", tmp_path / "none", tmp_path / "notes.txt")
     assert "has no config.json" in refusal("info", tmp_path)
-    weights = model / "expert-0.safetensors"
-    content = weights.read_bytes()
-    weights.write_bytes(content[:-4] + b"\x00\x01\x02\x03")
-    assert "is not the file that was saved" in refusal("predict", model, tmp_path / "notes.txt")
-    weights.write_bytes(content)
+    altered = tmp_path / "altered"
+    shutil.copytree(model, altered)
+    weights = altered / "expert-0.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4] + b"\x00\x01\x02\x03")
+    assert "is not the file that was saved" in refusal("predict", altered, tmp_path / "notes.txt")
 
 
 def test_a_line_of_two_megabytes_is_read_whole(model: Path, tmp_path: Path) -> None:

@@ -13,11 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from convener import load, train
+from convener import load
 from convener.errors import ConfigError, DataError, ModelError
 from convener.inference import bulk, workers
 from convener.inference.bulk import Work, Worker, predict_file
-from convener.recipes.run import RunConfig
 from convener.text.documents import Document
 from convener.text.formats import read, write
 from convener.text.formats.lines import Stretch, numbered_lines, stretches
@@ -29,19 +28,6 @@ SMALL = 600
 START = (
     f"from convener.inference import bulk; bulk.STRETCH_BYTES = {SMALL}; import convener.cli.main"
 )
-
-
-@pytest.fixture(scope="module")
-def model(
-    labelled: list[Document],
-    run_config: Callable[..., RunConfig],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
-    """The folder of a tiny trained model."""
-    folder = tmp_path_factory.mktemp("bulk") / "model"
-    config = run_config(experts=1, self_training=False)
-    train(labelled, config=config).save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -3,16 +3,14 @@
 import itertools
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convener import Document, Entity, Recogniser, train
+from convener import Document, Entity, Recogniser
 from convener.errors import ModelError
-from convener.recipes.run import RunConfig
 from convener.text.formats import read
 from tests.test_cli import ENVIRONMENT
 from tests.test_formats import FAST, spans_in, texts
@@ -20,19 +18,6 @@ from tests.test_formats import FAST, spans_in, texts
 spacy = pytest.importorskip("spacy", reason="the extra spacy is not installed")
 
 from convener.integrations.spacy import annotate  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def model(
-    tmp_path_factory: pytest.TempPathFactory,
-    labelled: list[Document],
-    run_config: Callable[..., RunConfig],
-) -> Path:
-    """A saved tiny model that has learnt the toy sentences."""
-    folder = tmp_path_factory.mktemp("models") / "model"
-    recogniser: Recogniser = train(labelled, config=run_config(experts=1, self_rounds=1))
-    recogniser.save_pretrained(folder)
-    return folder
 
 
 def test_a_pipeline_answers_as_the_model_does(model: Path, labelled: list[Document]) -> None:
