@@ -42,7 +42,8 @@ def bulk() -> str:
             name = f"{row['workers']} workers, killed {row['kills']} times"
             same = "the same output" if row["same"] else "**another output**"
         elif row["task"] == "bulk":
-            name, same = f"{row['workers']} workers", f"{row['words_per_second']:,} words/s"
+            name = f"{row['workers']} worker" + "s" * (row["workers"] > 1)
+            same = f"{row['words_per_second']:,} words/s"
         elif row["task"] == "soak":
             name = f"one process, {row['documents']:,} short documents"
             same = f"{row['early_rss_mb']:,} MB in the first tenth"
