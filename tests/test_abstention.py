@@ -95,6 +95,13 @@ def test_names_that_the_dictionary_lists_in_lower_case_are_not_common_words() ->
     assert told("took aspirin", "Aspirin helped", "more aspirin")[0] == ["aspirin"]
 
 
+def test_labels_that_are_all_doubtful_are_kept() -> None:
+    only = [Document("Zed Rome fell", (Entity(4, 8, "LOC"),))]
+    assert abstaining(only) == only
+    certain = Document("in Rome", (Entity(3, 7, "LOC"),))
+    assert [len(d.entities) for d in abstaining([*only, certain])] == [0, 1]
+
+
 def test_a_run_says_how_many_labels_it_left_out(
     labelled: list[Document], run_config: Callable[..., RunConfig]
 ) -> None:

@@ -28,7 +28,8 @@ def abstaining(documents: Sequence[Document], limit: float = 1.0) -> list[Docume
 
     In tweets and headlines they do not. The sign used, which needs no gold label: if there are more
     than `limit` times as many unlisted names as words under a label, the documents are returned as
-    they are. So are documents that bring their own unknown stretches, unless the limit is infinite.
+    they are. So are documents that bring their own unknown stretches, unless the limit is infinite,
+    and documents of which no label would be left.
     """
     if limit < math.inf and any(document.unknown for document in documents):
         return list(documents)
@@ -37,7 +38,8 @@ def abstaining(documents: Sequence[Document], limit: float = 1.0) -> list[Docume
     if unlisted > limit * labelled:
         return list(documents)
     spelling = Spelling.of(documents)
-    return [_abstaining(document, spelling) for document in documents]
+    marked = [_abstaining(document, spelling) for document in documents]
+    return marked if any(document.entities for document in marked) else list(documents)
 
 
 def unlisted_names(document: Document) -> tuple[Offsets, ...]:

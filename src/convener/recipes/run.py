@@ -34,8 +34,8 @@ class RunConfig(BaseModel):
 
     `model` is the kind of the experts, and `tagger` or `reader` what they are made of.
     `labels` fixes the types; without it they are those of the training documents. `abstain` says
-    whether unlabelled words that look like names are left out of the loss: never, always, or
-    where capitals seem to tell names (`convener.dictionary.abstention.abstaining`).
+    whether unlisted names, and labels that capitals make doubtful, are left out of the loss: never,
+    always, or where capitals seem to tell names (`convener.dictionary.abstention.abstaining`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
