@@ -66,6 +66,7 @@ def test_a_model_goes_to_the_hub_and_comes_back(hub: Hub, model: Recogniser) -> 
     assert address == "https://hub.example/ada/drugs"
     assert hub.asked[:2] == [{"token": "secret"}, {"private": True, "exist_ok": True}]
     assert hub.asked[2]["allow_patterns"] == FILES
+    assert not (hub.folder / "ada" / "drugs" / "training.html").exists()
     back = load("ada/drugs", "cpu")
     assert hub.asked[3] == {"name": "ada/drugs", "allow_patterns": FILES}
     text = "We gave aspirin in Rome today ."
@@ -85,6 +86,7 @@ def test_a_card_edited_on_the_hub_is_no_damage(hub: Hub, model: Recogniser) -> N
 def test_everything_a_model_needs_may_be_fetched(model: Recogniser, tmp_path: Path) -> None:
     model.save_pretrained(tmp_path / "model")
     files = [path for path in (tmp_path / "model").rglob("*") if path.is_file()]
+    files.remove(tmp_path / "model" / "training.html")
     assert all(any(path.match(pattern) for pattern in FILES) for path in files)
 
 

@@ -29,7 +29,7 @@ class Recogniser:
     """A panel with its card: it predicts, and it can be saved and loaded.
 
     What needs the weights needs torch, which is imported then. `page` is about the run that
-    trained it, in HTML; a model that was loaded has none.
+    trained it, in HTML, which quotes its text.
     """
 
     def __init__(self, panel: "Panel | ExportedPanel", card: Card, page: str | None = None) -> None:
@@ -169,6 +169,7 @@ class Recogniser:
     ) -> str:
         """Put the model with its card on the Hugging Face hub as `name` ("user/model").
 
+        The page about its training stays here, since it quotes the text.
         `licence` is the hub's name of one, such as "apache-2.0". Returns the address.
 
         Raises:
@@ -202,7 +203,9 @@ class Recogniser:
 
         panel, card = storage.load(folder)
         found = torch.accelerator.current_accelerator(check_available=True)
-        return cls(panel.to(device or found or "cpu"), card)
+        written = Path(folder) / PAGE
+        page = written.read_text(encoding="utf-8") if written.is_file() else None
+        return cls(panel.to(device or found or "cpu"), card, page)
 
 
 def _chunks(documents: Iterable[Document]) -> Iterator[list[Document]]:

@@ -3,7 +3,7 @@
     config.json             what it is, with the SHA-256 of every other file but the card
     README.md               the model card, which people may edit
     run.json                the configuration of the run that made it
-    training.html           how that run went, where it was just trained
+    training.html           how that run went; not needed, and never put on the hub
     encoder/                architecture and tokenizer
     shared.safetensors      tensors that all experts have in common
     expert-0.safetensors …  the rest, expert by expert
