@@ -1,6 +1,7 @@
 """Tables on distantly supervised training: rows of the papers, later baselines, and the default."""
 
 import statistics
+from collections.abc import Sequence
 
 from markdown import load, summary, table
 
@@ -26,60 +27,50 @@ METHODS = {
 def bond_moe() -> str:
     """Test F1 of every row on every set."""
     rows = load("bond_moe")
-    sets = list(dict.fromkeys(row["set"] for row in rows))
-
-    def cell(method: str, name: str) -> str:
-        return summary([r["f1"] for r in rows if (r["method"], r["set"]) == (method, name)])
-
-    return table(
-        ["", *sets],
-        (
-            [title, *(cell(method, name) for name in sets)]
-            for method, title in METHODS.items()
-            if any(row["method"] == method for row in rows)
-        ),
-    )
+    kept = [method for method in METHODS if any(row["method"] == method for row in rows)]
+    return by_set(rows, kept, METHODS)
 
 
 def bond_moe_short() -> str:
     """The dictionary, BOND, the default and gold supervision."""
-    rows = [row for row in load("bond_moe") if row["method"] in ("dictionary", "bond", "default")]
-    sets = list(dict.fromkeys(row["set"] for row in rows if row["method"] == "default"))
-    rows += [row for row in load("first_look") if row["method"] == "gold"]
+    kept = ["dictionary", "bond", "default", "gold"]
+    rows = [row for row in load("bond_moe") if row["method"] in kept[:3]]
+    sets = {row["set"] for row in rows}
+    rows += [r for r in load("first_look") if r["method"] == "gold" and r["set"] in sets]
     names = METHODS | {"dictionary": "dictionary's labels", "gold": "gold labels"}
+    return by_set(rows, kept, names)
 
-    def cell(method: str, name: str) -> str:
-        return summary([r["f1"] for r in rows if (r["method"], r["set"]) == (method, name)])
 
+def by_set(rows: list[dict], methods: Sequence[str], names: dict[str, str]) -> str:
+    """A line for each method, with its F1 on each set."""
+    sets = list(dict.fromkeys(row["set"] for row in rows))
     return table(
         ["", *sets],
-        (
-            [names[method], *(cell(method, name) for name in sets)]
-            for method in ("dictionary", "bond", "default", "gold")
-        ),
+        ([names[m], *(summary(f1s(rows, m, name)) for name in sets)] for m in methods),
     )
 
 
 def bond_moe_gap() -> str:
     """How much of the way from the dictionary's labels to gold supervision each row goes."""
-    rows = load("bond_moe")
-    ends = {
-        (method, name): statistics.mean(row["f1"] for row in chosen)
-        for method in ("dictionary", "gold")
-        for name in {row["set"] for row in rows}
-        if (chosen := [r for r in load("first_look") if (r["method"], r["set"]) == (method, name)])
-    }
-    sets = [name for name in dict.fromkeys(row["set"] for row in rows) if ("gold", name) in ends]
-    lines = []
-    for method in ("bond", "default"):
-        cells = []
-        for name in sets:
-            low, high = ends["dictionary", name], ends["gold", name]
-            f1s = [row["f1"] for row in rows if (row["method"], row["set"]) == (method, name)]
-            reached = (statistics.mean(f1s) - low) / (high - low) if f1s else None
-            cells.append("–" if reached is None else f"{100 * reached:.0f} %")
-        lines.append([METHODS[method], *cells])
-    return table(["", *sets], lines)
+    rows, ends = load("bond_moe"), load("first_look")
+    sets = [name for name in dict.fromkeys(row["set"] for row in rows) if f1s(ends, "gold", name)]
+
+    def cell(method: str, name: str) -> str:
+        low, high = (statistics.mean(f1s(ends, end, name)) for end in ("dictionary", "gold"))
+        reached = f1s(rows, method, name)
+        if not reached:
+            return "–"
+        return f"{100 * (statistics.mean(reached) - low) / (high - low):.0f} %"
+
+    return table(
+        ["", *sets],
+        ([METHODS[m], *(cell(m, name) for name in sets)] for m in ("bond", "default")),
+    )
+
+
+def f1s(rows: list[dict], method: str, name: str) -> list[float]:
+    """F1 of each seed of a method on a set."""
+    return [row["f1"] for row in rows if (row["method"], row["set"]) == (method, name)]
 
 
 def abstention() -> str:
