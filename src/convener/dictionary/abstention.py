@@ -15,6 +15,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from convener.text.documents import Document, Entity, Offsets, by_span
 from convener.text.tokens import SHAPES, shape
@@ -33,91 +34,98 @@ def abstaining(documents: Sequence[Document], limit: float = 1.0) -> list[Docume
     """
     if limit < math.inf and any(document.unknown for document in documents):
         return list(documents)
-    unlisted = sum(len(unlisted_names(document)) for document in documents)
-    labelled = sum(words_in(document.words(), covered(document)) for document in documents)
-    if unlisted > limit * labelled:
+    writing = Writing.of(documents)
+    if writing.unlisted > limit * writing.labelled:
         return list(documents)
-    spelling = Spelling.of(documents)
-    marked = [_abstaining(document, spelling) for document in documents]
+    marked = [_abstaining(document, writing) for document in documents]
     return marked if any(document.entities for document in marked) else list(documents)
 
 
 def unlisted_names(document: Document) -> tuple[Offsets, ...]:
     """Words that look like names, begin no sentence, and that no entity covers."""
-    taken = covered(document)
-    return tuple(
-        word
-        for word, name, begins in _capitals(document)
-        if name and not begins and word[0] not in taken
-    )
+    return tuple(word.span for word in _read(document) if word.unlisted)
 
 
 @dataclass(frozen=True, slots=True)
-class Spelling:
-    """How often a corpus writes each word, folded: in lower case outside labels, and in capitals.
+class Writing:
+    """How a corpus writes: each word, folded, in lower case outside labels, and in capitals.
 
-    Capitals that begin a sentence count for nothing.
+    Capitals that begin a sentence count for nothing. `labelled` are the words under a label.
     """
 
     lower: Counter[str]
     capital: Counter[str]
+    labelled: int
+    unlisted: int
 
     @classmethod
-    def of(cls, documents: Iterable[Document]) -> "Spelling":
-        """The spelling of a corpus."""
+    def of(cls, documents: Iterable[Document]) -> "Writing":
+        """The writing of a corpus."""
         lower, capital = Counter[str](), Counter[str]()
+        labelled = unlisted = 0
         for document in documents:
-            taken = covered(document)
-            for (start, end), name, begins in _capitals(document):
-                word = document.text[start:end]
-                if word.islower() and start not in taken:
-                    lower[word] += 1
-                elif name and not begins:
-                    capital[word.lower()] += 1
-        return cls(lower, capital)
+            for word in _read(document):
+                labelled += word.labelled
+                unlisted += word.unlisted
+                if word.text.islower() and not word.labelled:
+                    lower[word.text] += 1
+                elif word.named and not word.begins:
+                    capital[word.text.lower()] += 1
+        return cls(lower, capital, labelled, unlisted)
 
     def common(self, word: str) -> bool:
         """Whether the word, in whatever case, is mostly written in lower case, unlabelled."""
         return self.lower[word.lower()] > self.capital[word.lower()]
 
 
-def _abstaining(document: Document, spelling: Spelling) -> Document:
-    taken, words = covered(document), document.words()
-    unlisted = {
-        word[0]
-        for word, name, begins in _capitals(document)
-        if name and word[0] not in taken and not (begins and _common(document, word, spelling))
-    }
-    kept, unknown = list[Entity](), {*document.unknown, *unlisted_names(document)}
-    starts, ends = [start for start, _ in words], [end for _, end in words]
+class _Word(NamedTuple):
+    """A word: whether it looks like a name, begins a sentence, and has a label."""
+
+    span: Offsets
+    text: str
+    named: bool
+    begins: bool
+    labelled: bool
+
+    @property
+    def unlisted(self) -> bool:
+        return self.named and not self.begins and not self.labelled
+
+
+def _read(document: Document) -> list[_Word]:
+    taken = covered(document)
+    found, previous = list[_Word](), "."
+    for start, end in document.words():
+        text = document.text[start:end]
+        named = shape(text) in _NAME_SHAPES and text != text.lower()
+        begins = set(previous) <= _SENTENCE_ENDS
+        found.append(_Word((start, end), text, named, begins, start in taken))
+        previous = text
+    return found
+
+
+def _abstaining(document: Document, writing: Writing) -> Document:
+    words = _read(document)
+    common = [writing.common(word.text) for word in words]
+    names = [
+        word.named and not word.labelled and not (word.begins and often)
+        for word, often in zip(words, common, strict=True)
+    ]
+    starts, ends = [word.span[0] for word in words], [word.span[1] for word in words]
+    kept = list[Entity]()
+    unknown = {*document.unknown, *(word.span for word in words if word.unlisted)}
     for (start, end), entities in by_span(document.entities):
         first, stop = bisect_right(ends, start), bisect_left(starts, end)
         left, right = first, stop
-        while left and starts[left - 1] in unlisted:
+        while left and names[left - 1]:
             left -= 1
-        while right < len(words) and starts[right] in unlisted:
+        while right < len(words) and names[right]:
             right += 1
-        common = stop - first == 1 and _common(document, words[first], spelling)
-        if common or (left, right) != (first, stop):
+        if (left, right) != (first, stop) or (stop - first == 1 and common[first]):
             unknown.add((starts[left], ends[right - 1]))
         else:
             kept.extend(entities)
     return replace(document, entities=tuple(kept), unknown=tuple(sorted(unknown)))
-
-
-def _common(document: Document, word: Offsets, spelling: Spelling) -> bool:
-    return spelling.common(document.text[slice(*word)])
-
-
-def _capitals(document: Document) -> list[tuple[Offsets, bool, bool]]:
-    """Each word, whether it looks like a name, and whether it begins a sentence."""
-    found, previous = [], "."
-    for start, end in document.words():
-        word = document.text[start:end]
-        looks = shape(word) in _NAME_SHAPES and word != word.lower()
-        found.append(((start, end), looks, set(previous) <= _SENTENCE_ENDS))
-        previous = word
-    return found
 
 
 def covered(document: Document) -> set[int]:
