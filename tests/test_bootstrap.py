@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convener.evaluation.bootstrap import f1_interval
+from convener.evaluation.bootstrap import f1_interval, share_above
 from convener.evaluation.scores import Score
 
 FAST = settings(deadline=None, max_examples=25)
@@ -72,3 +72,22 @@ def test_units_of_groups_are_drawn_whole() -> None:
     sentences = f1_interval([right, wrong] * 40)
     groups = f1_interval([sum([part] * 8, Score()) for part in [right, wrong] * 5])
     assert groups[1] - groups[0] > 2 * (sentences[1] - sentences[0])
+
+
+@FAST
+@given(corpora, st.integers(0, 5))
+def test_a_model_is_never_above_itself_and_one_of_two_at_most(
+    corpus: list[Score], seed: int
+) -> None:
+    other = corpus[::-1]
+    assert share_above(corpus, corpus, samples=40, seed=seed) == 0
+    either = share_above(corpus, other, 40, seed) + share_above(other, corpus, 40, seed)
+    assert either <= 1
+
+
+def test_pairs_are_drawn_together() -> None:
+    hard, easy = Score(4, 0, 4, 0), Score(4, 3, 4, 3)
+    better = [part + Score(1, 1, 1, 1) for part in (hard, easy)]
+    worse = [part + Score(1, 0, 1, 0) for part in (hard, easy)]
+    assert share_above(better * 10, worse * 10) == 1
+    assert share_above(worse * 10, better * 10) == 0

@@ -1,5 +1,7 @@
 """Scores: equal to brute force on sets, to strict seqeval, and to nervaluate."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from seqeval.scheme import IOB2
 
 from convener.dictionary import Entry, Gazetteer
 from convener.errors import DataError
-from convener.evaluation.scores import Score, Scores, normal, score
+from convener.evaluation.scores import Score, Scores, by_group, normal, score
 from convener.text.documents import Document, Entity
 from convener.text.tags import spans_from_tags
 
@@ -222,3 +224,12 @@ def test_only_the_same_documents_can_be_compared() -> None:
         score([Document("a")], [])
     with pytest.raises(DataError, match="differ in text: 'a', 'b'"):
         score([Document("a")], [Document("b")])
+
+
+def test_counts_of_parts_add_up_to_those_of_their_documents() -> None:
+    entity = Entity(0, 3, "PER")
+    gold = [Document("Ada", (entity,), group=group) for group in ("b", "a", "b", None)]
+    found = [replace(gold[0], entities=()), *gold[1:]]
+    groups = by_group(score(gold, found).documents, gold)
+    assert [(part.gold, part.predicted) for part in groups] == [(2, 1), (1, 1), (1, 1)]
+    assert sum(groups, Score()) == score(gold, found).exact

@@ -18,14 +18,28 @@ def f1_interval(
     `parts` are the counts of independent units: groups of documents where documents have groups,
     since sentences of one document rise and fall together.
     """
+    tail = 50 * (1 - confidence)
+    low, high = np.percentile(_drawn(parts, samples, seed), [tail, 100 - tail])
+    return float(low), float(high)
+
+
+def share_above(
+    parts: Sequence[Score], others: Sequence[Score], samples: int = SAMPLES, seed: int = 0
+) -> float:
+    """How often, in [0, 1], exact F1 is above that of `others` when both are drawn anew alike.
+
+    The two are counts of the same units in the same order, by two models: a paired bootstrap.
+    """
+    return float((_drawn(parts, samples, seed) > _drawn(others, samples, seed)).mean())
+
+
+def _drawn(parts: Sequence[Score], samples: int, seed: int) -> NDArray[np.float64]:
+    """Exact F1 of each sample; as many parts are drawn alike from the same seed."""
     counts = np.array([(p.predicted, p.right, p.gold) for p in parts], dtype=np.int64)
     generator = np.random.default_rng(seed)
-    f1 = np.array(
+    return np.array(
         [_f1(counts[generator.integers(len(parts), size=len(parts))]) for _ in range(samples)]
     )
-    tail = 50 * (1 - confidence)
-    low, high = np.percentile(f1, [tail, 100 - tail])
-    return float(low), float(high)
 
 
 def _f1(counts: NDArray[np.int64]) -> float:

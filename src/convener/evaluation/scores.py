@@ -14,7 +14,7 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from convener.errors import DataError
-from convener.text.documents import Document, Entity, Offsets
+from convener.text.documents import Document, Entity, Offsets, group_indices
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +152,13 @@ def score(
         unseen=unseen if known is not None else None,
         documents=tuple(documents),
     )
+
+
+def by_group(documents: Sequence[Score], gold: Sequence[Document]) -> list[Score]:
+    """The counts of each real document, from those of its parts."""
+    return [
+        sum((documents[index] for index in members), Score()) for members in group_indices(gold)
+    ]
 
 
 def _sought(gold: Document, predicted: Document) -> Sequence[Entity]:
