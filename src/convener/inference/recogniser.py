@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from convener.panel.panel import Panel
 
 CHUNK_CHARACTERS = 100_000
-PAGE = "training.html"
 
 
 class Recogniser:
@@ -155,9 +154,7 @@ class Recogniser:
         """Write the model to a folder, with the page about its training; `load` brings it back."""
         from convener.inference import storage
 
-        storage.save(self.panel, self.card, folder)
-        if self.page is not None:
-            (Path(folder) / PAGE).write_text(self.page, encoding="utf-8")
+        storage.save(self.panel, self.card, folder, self.page)
 
     def push_to_hub(
         self,
@@ -201,10 +198,8 @@ class Recogniser:
 
         from convener.inference import storage
 
-        panel, card = storage.load(folder)
+        panel, card, page = storage.load(folder)
         found = torch.accelerator.current_accelerator(check_available=True)
-        written = Path(folder) / PAGE
-        page = written.read_text(encoding="utf-8") if written.is_file() else None
         return cls(panel.to(device or found or "cpu"), card, page)
 
 

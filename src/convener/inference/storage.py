@@ -1,6 +1,6 @@
 """A panel as a folder, and back.
 
-    config.json             what it is, with the SHA-256 of every other file but the card
+    config.json             what it is, with the SHA-256 of the other files but card and page
     README.md               the model card, which people may edit
     run.json                the configuration of the run that made it
     training.html           how that run went; not needed, and never put on the hub
@@ -36,11 +36,12 @@ from convener.models.tagger import Tagger
 from convener.panel.panel import Panel
 from convener.training.checkpoints import apart
 
+_PAGE = "training.html"
 _SHARED = "shared.safetensors"
 
 
-def save(panel: Panel, card: Card, folder: str | Path) -> None:
-    """Write a panel to a folder, replacing an older model there.
+def save(panel: Panel, card: Card, folder: str | Path, page: str | None = None) -> None:
+    """Write a panel, and the page about its training, to a folder, replacing an older model there.
 
     Raises:
         ModelError: `folder` exists and is no model folder.
@@ -69,10 +70,12 @@ def save(panel: Panel, card: Card, folder: str | Path) -> None:
             card=card,
         )
         write_manifest(fresh, config)
+        if page is not None:
+            (fresh / _PAGE).write_text(page, encoding="utf-8")
 
 
-def load(folder: str | Path) -> tuple[Panel, Card]:
-    """The panel and the card of a model folder.
+def load(folder: str | Path) -> tuple[Panel, Card, str | None]:
+    """The panel and the card of a model folder, and the page about its training if it is there.
 
     Raises:
         ModelError: the folder is missing, is of another kind or schema, or was damaged.
@@ -92,7 +95,9 @@ def load(folder: str | Path) -> tuple[Panel, Card]:
                 f"{source}: {CONFIG} does not fit the weights, it was altered: restore it"
             ) from None
         expert.eval()
-    return Panel(experts, config.rule), config.card
+    page = source / _PAGE
+    told = page.read_text(encoding="utf-8") if page.is_file() else None
+    return Panel(experts, config.rule), config.card, told
 
 
 def _architecture(source: Path, config: ModelConfig) -> Expert:
