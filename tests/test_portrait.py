@@ -54,7 +54,8 @@ def test_the_page_tells_a_run(
     labelled: list[Document], run_config: Callable[..., RunConfig], experts: int
 ) -> None:
     trained = train_panel(labelled, run_config(experts=experts), labelled[:12])
-    written = page(trained, labelled, labelled[:12])
+    dev = labelled[:12]
+    written = page(trained, labelled, dev, trained.panel.annotate(dev))
     assert "Best of" in written
     assert "self-training" in written
     assert "Types on dev" in written

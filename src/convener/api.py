@@ -19,7 +19,7 @@ from convener.evaluation.calibration import (
     tempered,
 )
 from convener.evaluation.report import Matrix, mistakes, render
-from convener.evaluation.scores import Score, Scores, score
+from convener.evaluation.scores import Scores, by_group, score
 from convener.inference import hub
 from convener.inference.card import Card, installed_versions
 from convener.inference.recogniser import Recogniser
@@ -28,7 +28,6 @@ from convener.text.formats import read
 from convener.training.progress import Listener
 
 if TYPE_CHECKING:
-    from convener.panel.panel import Panel
     from convener.recipes.distill import DistillConfig
     from convener.recipes.run import RunConfig
 
@@ -90,8 +89,9 @@ def train(
         run=config.model_dump(mode="json"),
         history=trained.history,
     )
-    card = card.model_copy(update=_on_dev(trained.panel, gold))
-    return Recogniser(trained.panel, card, page(trained, training, gold))
+    found = trained.panel.annotate(gold or [])
+    card = card.model_copy(update=_on_dev(gold, found, trained.panel.labels))
+    return Recogniser(trained.panel, card, page(trained, training, gold or [], found))
 
 
 def distill(
@@ -133,7 +133,7 @@ def distill(
             "dev_f1": made.dev_f1,
             "versions": installed_versions(),
         }
-        | _on_dev(made.panel, gold)
+        | _on_dev(gold, made.panel.annotate(gold or []), made.panel.labels)
     )
     return Recogniser(made.panel, card)
 
@@ -157,15 +157,17 @@ def _counted(names: Iterable[str]) -> dict[str, int]:
     return dict(sorted(Counter(names).items()))
 
 
-def _on_dev(panel: "Panel", gold: Sequence[Document] | None) -> dict[str, object]:
+def _on_dev(
+    gold: Sequence[Document] | None, found: Sequence[Document], labels: Sequence[str]
+) -> dict[str, object]:
     """What dev documents tell for a card: the interval of F1, the temperature, what it mends."""
     if not gold:
         return {"dev_interval": None, "temperature": 1.0, "calibration_error": None}
-    found = panel.annotate(gold)
-    low, high = evaluation(gold, found, panel.labels).interval
-    temperature = fitted_temperature(*outcomes(gold, found))
+    low, high = evaluation(gold, found, labels).interval
+    rated = outcomes(gold, found)
+    temperature = fitted_temperature(*rated)
     changed = [tempered(document, temperature) for document in found]
-    errors = [calibration_error(*outcomes(gold, answers)) for answers in (found, changed)]
+    errors = [calibration_error(*each) for each in (rated, outcomes(gold, changed))]
     return {
         "dev_interval": (round(100 * low, 2), round(100 * high, 2)),
         "temperature": temperature,
@@ -263,14 +265,10 @@ def evaluation(
     if not found:
         raise DataError(f"expected gold labels, got {len(gold)} documents without an entity")
     scores = score(gold, predicted, dictionary)
-    units = [
-        sum((scores.documents[index] for index in members), Score())
-        for members in group_indices(gold)
-    ]
     error = calibration_error(*outcomes(gold, predicted))
     return Evaluation(
         scores,
-        f1_interval(units),
+        f1_interval(by_group(scores.documents, gold)),
         tuple(sorted(found - set(labels))),
         None if error is None else round(error, 4),
     )

@@ -91,10 +91,7 @@ def training_page(
                 "Labels overruled",
                 "Labels of the training text that the model answers otherwise, surest first.",
                 ("label", "the model says", "score", "where"),
-                [
-                    [o.label, o.found or "nothing", round(o.score, 2), [o.example]]
-                    for o in overruled
-                ],
+                [[o.label, o.found, round(o.score, 2), [o.example]] for o in overruled],
             ),
         ],
     )

@@ -50,9 +50,14 @@ class Tagger(Expert):
 
     def forward(self, batch: Batch) -> Tensor:
         """Log-probabilities [words, tags]."""
+        return torch.log_softmax(self.logits(batch), dim=-1)
+
+    def logits(self, batch: Batch) -> Tensor:
+        """What the head says of each word before it is normalised, [words, tags], float32."""
         hidden = self.encoder(batch.ids, batch.mask, batch.shapes)
         words = self.dropout(hidden[batch.rows[0], batch.rows[1]])
-        return torch.log_softmax(self.head(words).float(), dim=-1)
+        scores: Tensor = self.head(words).float()
+        return scores
 
     def embed(self, batch: Batch) -> Tensor:
         """Mean hidden state of each example's sub-words."""

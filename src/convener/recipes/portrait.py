@@ -22,11 +22,14 @@ OVERRULED = 100
 
 
 def page(
-    trained: Trained, documents: Sequence[Document], dev: Sequence[Document] | None = None
+    trained: Trained,
+    documents: Sequence[Document],
+    dev: Sequence[Document],
+    found: Sequence[Document],
 ) -> str:
-    """The page about a run on documents, with the scores of each type on dev documents."""
+    """The page about a run on documents, with the scores of what it `found` on dev documents."""
     panel = trained.panel
-    types = score(dev, panel.annotate(dev)).types if dev else {}
+    types = score(dev, found).types
     apart = len(panel.experts) > 1
     experts = portraits(panel, documents, trained.assigned) if apart else []
     changed = overruled(documents, panel.annotate(documents))[:OVERRULED]
@@ -37,20 +40,23 @@ def portraits(
     panel: Panel, documents: Sequence[Document], assigned: Sequence[int]
 ) -> list[Portrait]:
     """A portrait of each expert; `assigned` is the expert of each group of the documents."""
-    groups = group_indices(documents)
+    groups, sizes = group_indices(documents), Counter(assigned)
     mine = [
         [documents[i] for group, z in zip(groups, assigned, strict=True) if z == k for i in group]
         for k in range(len(panel.experts))
     ]
+    types, names, words = (
+        [Counter(told(part)) for part in mine] for told in (_types, _names, _words)
+    )
     sample = documents[:: math.ceil(len(documents) / SAMPLE)]
     answers = [Panel([expert]).annotate(sample) for expert in panel.experts]
     return [
         Portrait(
-            groups=sum(z == k for z in assigned),
-            share=sum(z == k for z in assigned) / len(groups),
-            types=_telling([Counter(_types(part)) for part in mine], k),
-            names=_telling([Counter(_names(part)) for part in mine], k),
-            words=_telling([Counter(_words(part)) for part in mine], k),
+            groups=sizes[k],
+            share=sizes[k] / len(groups),
+            types=_telling(types, k),
+            names=_telling(names, k),
+            words=_telling(words, k),
             agreement=_agreement(answers, k),
         )
         for k in range(len(panel.experts))
