@@ -16,7 +16,6 @@ Rows that the results file has are not made again.
 """
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -24,7 +23,7 @@ from pathlib import Path
 
 import adapt_experts
 import jobs
-from adapt_experts import OTHERS, SOURCES, TARGETS, documents, peak_mb
+from adapt_experts import OTHERS, SOURCES, TARGETS, documents
 
 RESULTS = Path(__file__).parent / "results" / "adapt.json"
 VOTES = ("majority", "beyond-base")
@@ -43,17 +42,9 @@ def main() -> None:
     parser.add_argument("--base-steps", type=int, default=4000, help="of the base's training")
     parser.add_argument("--steps", type=int, default=1000, help="of an expert's training")
     parser.add_argument("--batch", type=int, default=16, help="sentences a step")
-    parser.add_argument("--setting", nargs="*", default=[], help="overrides such as a.b=1")
     parser.add_argument("--others", action="store_true", help="also experts of other targets")
-    parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--one", type=json.loads, help="run this job in this process")
-    options = parser.parse_args()
-    if options.one:
-        job = dict(options.one)
-        task = {"expert": adapt_experts.train, "quality": quality, "cost": cost}[job.pop("task")]
-        for row in task(**job):
-            print(json.dumps(row))
+    options = jobs.asked(parser, RESULTS, run)
+    if options is None:
         return
     library = {"library": str(options.library)}
     training = {
@@ -62,7 +53,7 @@ def main() -> None:
         "batch": options.batch,
         "sources": options.source,
         "part": options.part,
-        "settings": dict(setting.split("=") for setting in options.setting),
+        "settings": options.setting,
     }
     experts = [
         {"task": "expert", "source": source} | library | training
@@ -87,6 +78,12 @@ def main() -> None:
     ]
     jobs.run_all(__file__, wanted, options.results, KEY, options.jobs)
     jobs.run_all(__file__, [{"task": "cost"} | library], options.results, KEY, 1)
+
+
+def run(task: str, **job: object) -> list[jobs.Row]:
+    """The rows of one job."""
+    tasks = {"expert": adapt_experts.train, "quality": quality, "cost": cost}
+    return tasks[task](**job)
 
 
 class Target:
@@ -114,11 +111,7 @@ class Target:
 
         if key not in self._scored:
             exact = score(self.test, answering().annotate(self.test)).exact
-            self._scored[key] = {
-                "precision": round(100 * exact.precision, 2),
-                "recall": round(100 * exact.recall, 2),
-                "f1": round(100 * exact.f1, 2),
-            }
+            self._scored[key] = jobs.percent(exact)
         head = {"task": "quality", "target": self.name, "others": self.others, "method": method}
         columns = (
             {"seed": seed, "merge": None, "m": None, "n": None, "vote": None}
@@ -243,7 +236,7 @@ def cost(library: str) -> list[jobs.Row]:
             work()
             seconds = round(time.monotonic() - began, 2)
             row = {"task": "cost", "step": step, "experts": len(on.library.names)}
-            rows.append(row | {"seconds": seconds, "peak_mb": peak_mb()} | jobs.provenance())
+            rows.append(row | {"seconds": seconds, "peak_mb": jobs.peak_mb()} | jobs.provenance())
 
         def adapted() -> None:
             adapt_library(copy, on.unlabelled, on.questions)

@@ -1,8 +1,6 @@
 """Training for the table of libraries: the base, its experts, and readers of all sources."""
 
-import json
 import os
-import resource
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -133,17 +131,16 @@ def configured(steps: int, batch: int, rate: float, settings: dict[str, str]):
         "optimiser.batch_pieces": 65536,
         "optimiser.learning_rate": rate,
     }
-    changes |= {name: json.loads(value) for name, value in settings.items()}
+    changes |= jobs.changes(settings)
     return override(SUPERVISED, changes)
 
 
 def trained(source: str, training: Sequence, steps: int, began: float) -> jobs.Row:
     """The row of a training."""
     row: jobs.Row = {"task": "expert", "source": source, "train_sentences": len(training)}
-    row |= {"steps": steps, "seconds": round(time.monotonic() - began, 1), "peak_mb": peak_mb()}
+    row |= {
+        "steps": steps,
+        "seconds": round(time.monotonic() - began, 1),
+        "peak_mb": jobs.peak_mb(),
+    }
     return row | jobs.provenance()
-
-
-def peak_mb() -> int:
-    """The most memory that this process ever held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000

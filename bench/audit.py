@@ -10,7 +10,6 @@ With `--panel` a model is trained on the labels before and after, and scored on 
 """
 
 import argparse
-import json
 import os
 import time
 from collections.abc import Sequence
@@ -29,19 +28,13 @@ def main() -> None:
     parser.add_argument("--part", type=int, help="training sentences, otherwise all")
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--seed", nargs="+", type=int, default=[0])
-    parser.add_argument("--setting", nargs="*", default=[], help="overrides such as a.b=1")
     parser.add_argument("--panel", action="store_true", help="train on the labels too")
-    parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--one", type=json.loads, help="run this job in this process")
-    options = parser.parse_args()
-    if options.one:
-        print(json.dumps(run(**options.one)))
+    options = jobs.asked(parser, RESULTS, run)
+    if options is None:
         return
-    settings = dict(setting.split("=") for setting in options.setting)
     wanted = [
         {"task": "audit", "set": name, "part": options.part, "seed": seed}
-        | {"folds": options.folds, "settings": settings, "panel": options.panel}
+        | {"folds": options.folds, "settings": options.setting, "panel": options.panel}
         for seed in options.seed
         for name in options.set
     ]
@@ -56,7 +49,7 @@ def run(
     folds: int,
     settings: dict[str, str],
     panel: bool,
-) -> jobs.Row:
+) -> list[jobs.Row]:
     """Audit one set."""
     from convener.dictionary.patch import Patch
     from convener.dictionary.review import suggested
@@ -69,7 +62,7 @@ def run(
     labelled, gold = (
         list(read(root / f"train.{kind}.jsonl"))[:part] for kind in ("distant", "gold")
     )
-    changes = {name: json.loads(value) for name, value in settings.items()}
+    changes = jobs.changes(settings)
     config = override(RunConfig(), {"seed": seed} | changes)
     began = time.monotonic()
     judged = judge(labelled, config, folds)
@@ -82,9 +75,9 @@ def run(
     row |= {"sentences": len(labelled), "folds": folds, "settings": settings}
     row |= doubted(suggestions, gold)
     row |= {
-        "dictionary_f1_before": round(100 * score(gold, labelled).exact.f1, 2),
-        "dictionary_f1_after": round(100 * score(gold, mended).exact.f1, 2),
-        "dictionary_f1_all": round(100 * score(gold, changed).exact.f1, 2),
+        "dictionary_f1_before": jobs.percent(score(gold, labelled).exact)["f1"],
+        "dictionary_f1_after": jobs.percent(score(gold, mended).exact)["f1"],
+        "dictionary_f1_all": jobs.percent(score(gold, changed).exact)["f1"],
         "accepted": sum(change.accept for change in suggestions),
         "panel_f1_before": None,
         "panel_f1_after": None,
@@ -92,7 +85,7 @@ def run(
     if panel:
         row["panel_f1_before"] = trained(labelled, root, config)
         row["panel_f1_after"] = trained(mended, root, config)
-    return row | {"seconds": seconds} | jobs.provenance()
+    return [row | {"seconds": seconds} | jobs.provenance()]
 
 
 def doubted(suggestions: Sequence, gold: Sequence) -> jobs.Row:
@@ -118,7 +111,7 @@ def trained(labelled: Sequence, root: Path, config) -> float:
 
     model = api.train(labelled, dev=root / "dev.jsonl", config=config)
     test = list(read(root / "test.jsonl"))
-    return round(100 * score(test, list(model.annotate(test))).exact.f1, 2)
+    return jobs.percent(score(test, list(model.annotate(test))).exact)["f1"]
 
 
 if __name__ == "__main__":

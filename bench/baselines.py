@@ -41,11 +41,7 @@ class RawTagger(Tagger):
 
     def learn(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Logits where `raw` is set."""
-        if not self.raw:
-            return super().learn(batch)
-        hidden = self.encoder(batch.ids, batch.mask, batch.shapes)
-        words = self.dropout(hidden[batch.rows[0], batch.rows[1]])
-        return self.head(words).float(), None
+        return (self.logits(batch), None) if self.raw else super().learn(batch)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,9 @@ file already has are not run again; figures of every round go to a file beside i
 import argparse
 import json
 import os
-import resource
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
 import jobs
@@ -63,19 +62,12 @@ def main() -> None:
     parser.add_argument("--method", nargs="+", default=["dictionary", *METHODS])
     parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--encoder", default="minilm")
-    parser.add_argument("--setting", nargs="*", default=[], help="overrides such as a.b=1")
-    parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--one", type=json.loads, help="run this job in this process")
-    options = parser.parse_args()
-    if options.one:
-        for row in run(**options.one):
-            print(json.dumps(row))
+    options = jobs.asked(parser, RESULTS, run)
+    if options is None:
         return
-    settings = dict(setting.split("=") for setting in options.setting)
     wanted = [
         {"set": name, "method": method, "seed": seed, "encoder": options.encoder}
-        | {"settings": settings, "results": str(options.results)}
+        | {"settings": options.setting, "results": str(options.results)}
         for seed in options.seed
         for name in options.set
         for method in options.method
@@ -97,14 +89,14 @@ def run(
     if method == "dictionary":
         found = [row | figures(score(data.gold, data.distant)) | {"seconds": 0.0}]
         return [line | jobs.provenance() for line in found]
-    changes = {name: json.loads(value) for name, value in settings.items()}
+    changes = jobs.changes(settings)
     trained, stages = train(data, METHODS[method], encoder, seed, changes)
     seconds = round(time.monotonic() - began, 1)
     found = trained.panel.annotate(data.test)
-    row |= {"seconds": seconds, "peak_rss_mb": peak_mb(), "dev_f1": trained.dev_f1}
-    main = row | figures(score(data.test, found, data.known)) | {"rounds": trained.history}
-    main |= {"beats_bond": beats(found, data, row, Path(results))}
-    rows = [main]
+    row |= {"seconds": seconds, "peak_rss_mb": jobs.peak_mb(), "dev_f1": trained.dev_f1}
+    scores = score(data.test, found, data.known)
+    measured = figures(scores) | {"rounds": trained.history}
+    rows = [row | measured | {"beats_bond": beats(scores, data, row, Path(results))}]
     if method == "bond":
         rows.append(row | {"method": "stage1"} | figures(score(data.test, stages[0], data.known)))
     return [line | jobs.provenance() for line in rows]
@@ -172,44 +164,23 @@ def train(data: Data, method: Method, encoder: str, seed: int, changes: dict[str
 
 def figures(scores) -> jobs.Row:
     """Exact precision, recall and F1 in per cent, and recall of names never labelled."""
-    exact = scores.exact
-    return {
-        "precision": round(100 * exact.precision, 2),
-        "recall": round(100 * exact.recall, 2),
-        "f1": round(100 * exact.f1, 2),
-        "unseen_recall": scores.as_dict()["unseen_recall"],
-    }
+    return jobs.percent(scores.exact) | {"unseen_recall": scores.as_dict()["unseen_recall"]}
 
 
-def beats(found: Sequence, data: Data, row: jobs.Row, results: Path) -> float | None:
+def beats(scores, data: Data, row: jobs.Row, results: Path) -> float | None:
     """How sure it is that a row is above BOND's; BOND's own counts are kept for it."""
-    import numpy as np
+    from convener.evaluation.bootstrap import share_above
+    from convener.evaluation.scores import Score, by_group
 
-    from convener.evaluation.scores import score
-    from convener.text.documents import group_indices
-
-    groups = group_indices(data.test)
-    parts = [score([data.test[i] for i in g], [found[i] for i in g]).exact for g in groups]
-    counts = np.array([(part.predicted, part.right, part.gold) for part in parts])
-    kept = results.with_suffix(".counts") / f"{Path(str(row['set'])).name}-{row['seed']}.npy"
+    parts = by_group(scores.documents, data.test)
+    kept = results.with_suffix(".counts") / f"{Path(str(row['set'])).name}-{row['seed']}.json"
     if row["method"] == "bond":
         kept.parent.mkdir(exist_ok=True)
-        np.save(kept, counts)
+        kept.write_text(json.dumps([astuple(part) for part in parts]), encoding="utf-8")
     if row["method"] == "bond" or not kept.exists():
         return None
-    drawn = np.random.default_rng(0).integers(len(groups), size=(1000, len(groups)))
-    mine, bonds = (f1(each[drawn].sum(axis=1)) for each in (counts, np.load(kept)))
-    return round(float((mine > bonds).mean()), 3)
-
-
-def f1(counts):
-    """F1 of predicted, right and gold [..., 3]."""
-    return 2 * counts[..., 1] / (counts[..., 0] + counts[..., 2]).clip(1)
-
-
-def peak_mb() -> int:
-    """The most memory that this process had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000
+    bonds = [Score(*counts) for counts in json.loads(kept.read_text(encoding="utf-8"))]
+    return round(share_above(parts, bonds), 3)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,7 @@ beside it.
 """
 
 import argparse
-import json
 import os
-import resource
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,13 +28,8 @@ def main() -> None:
     parser.add_argument("--method", nargs="+", default=METHODS, choices=METHODS)
     parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--encoder", default="minilm")
-    parser.add_argument("--jobs", type=int, default=1, help="runs at a time, one thread each if 2")
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--one", type=json.loads, help="run this job in this process")
-    options = parser.parse_args()
-    if options.one:
-        for row in run(**options.one):
-            print(json.dumps(row))
+    options = jobs.asked(parser, RESULTS, run, settings=False)
+    if options is None:
         return
     wanted = [
         {"set": data, "method": method, "seed": seed, "encoder": options.encoder}
@@ -69,18 +62,15 @@ def run(set: str, method: str, seed: int, encoder: str) -> list[jobs.Row]:
     found: list[jobs.Row] = []
 
     def add(name: str, scores: Scores) -> None:
-        exact = scores.exact
         found.append(
             {
                 "set": set,
                 "method": name,
                 "seed": seed,
-                "precision": round(100 * exact.precision, 2),
-                "recall": round(100 * exact.recall, 2),
-                "f1": round(100 * exact.f1, 2),
+                **jobs.percent(scores.exact),
                 "unseen_recall": scores.as_dict()["unseen_recall"],
                 "seconds": round(time.monotonic() - began, 1),
-                "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000,
+                "peak_rss_mb": jobs.peak_mb(),
                 "encoder": encoder,
                 "train_sentences": len(distant),
             }

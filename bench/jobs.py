@@ -5,17 +5,49 @@ called without, it runs all jobs that its results file does not have yet, so it 
 repeated.
 """
 
+import argparse
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 
 Row = dict[str, object]
+
+
+def asked(
+    parser: argparse.ArgumentParser,
+    results: Path,
+    run: Callable[..., Sequence[Row]],
+    settings: bool = True,
+) -> argparse.Namespace | None:
+    """What the command line asks for, with the options of every script: jobs, results, settings.
+
+    With `--one` the job is run here and its rows are printed, which leaves nothing to ask for.
+    """
+    if settings:
+        parser.add_argument("--setting", nargs="*", default=[], help="overrides such as a.b=1")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time, one thread each if 2")
+    parser.add_argument("--results", type=Path, default=results)
+    parser.add_argument("--one", type=json.loads, help="run this job in this process")
+    options = parser.parse_args()
+    if options.one:
+        for row in run(**options.one):
+            print(json.dumps(row))
+        return None
+    if settings:
+        options.setting = dict(setting.split("=") for setting in options.setting)
+    return options
+
+
+def changes(settings: dict[str, str]) -> Row:
+    """The overrides that `--setting` named, each value read as JSON."""
+    return {name: json.loads(value) for name, value in settings.items()}
 
 
 def run_all(
@@ -79,6 +111,17 @@ def provenance() -> Row:
         "machine": machine(),
         "command": " ".join(["python", "bench/" + Path(sys.argv[0]).name, *sys.argv[1:]]),
     }
+
+
+def percent(exact) -> Row:
+    """Precision, recall and F1 of a score, in per cent."""
+    figures = exact.as_dict()
+    return {name: figures[name] for name in ("precision", "recall", "f1")}
+
+
+def peak_mb() -> int:
+    """The most memory that this process ever held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000
 
 
 def machine() -> str:

@@ -12,7 +12,6 @@ what readers cost.
 """
 
 import argparse
-import json
 import os
 import time
 from collections.abc import Sequence
@@ -47,24 +46,17 @@ def main() -> None:
     parser.add_argument("--set", nargs="+", default=list(SETS), choices=SETS)
     parser.add_argument("--method", nargs="+", default=["tagger", *READERS])
     parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--setting", nargs="*", default=[], help="overrides such as a.b=1")
     parser.add_argument("--part", type=int, help="training sentences, otherwise all")
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--steps", type=int, default=400, help="of a round")
     parser.add_argument("--batch", type=int, default=32, help="sentences a step")
-    parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--one", type=json.loads, help="run this job in this process")
-    options = parser.parse_args()
-    if options.one:
-        for row in run(**options.one):
-            print(json.dumps(row))
+    options = jobs.asked(parser, RESULTS, run)
+    if options is None:
         return
-    settings = dict(setting.split("=") for setting in options.setting)
     wanted = [
         {"task": "quality", "set": data, "method": method, "seed": seed}
         | {name: getattr(options, name) for name in ("part", "rounds", "steps", "batch")}
-        | {"settings": settings}
+        | {"settings": options.setting}
         for seed in options.seed
         for data in options.set
         for method in options.method
@@ -112,7 +104,7 @@ def run(
     if method != "tagger":
         made = READERS[method if method in READERS else "multi-ner-shared-heads"]
         changes |= {"model": "reader"} | {f"reader.{k}": v for k, v in made.items()}
-    changes |= {name: json.loads(value) for name, value in settings.items()}
+    changes |= jobs.changes(settings)
     began = time.monotonic()
     model = api.train(training, dev=dev, config=override(SUPERVISED, changes))
     seconds = time.monotonic() - began
@@ -128,9 +120,7 @@ def run(
         "set": set,
         "method": method,
         "seed": seed,
-        "precision": round(100 * scores.exact.precision, 2),
-        "recall": round(100 * scores.exact.recall, 2),
-        "f1": round(100 * scores.exact.f1, 2),
+        **jobs.percent(scores.exact),
         "dev_f1": model.card.dev_f1,
         "type_f1": {label: round(100 * s.f1, 2) for label, s in scores.types.items()},
         "gold": {label: s.gold for label, s in scores.types.items()},

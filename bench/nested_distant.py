@@ -9,7 +9,6 @@ The row `dictionary` scores the dictionary's labels on the test split itself.
 """
 
 import argparse
-import json
 import os
 import time
 from collections import Counter
@@ -27,24 +26,18 @@ def main() -> None:
     parser.add_argument("--method", nargs="+", default=list(EXPERTS))
     parser.add_argument("--part", type=int, default=600, help="training sentences")
     parser.add_argument("--seed", nargs="+", type=int, default=[0])
-    parser.add_argument("--setting", nargs="*", default=[], help="overrides such as a.b=1")
-    parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--one", type=json.loads, help="run this job in this process")
-    options = parser.parse_args()
-    if options.one:
-        print(json.dumps(run(**options.one)))
+    options = jobs.asked(parser, RESULTS, run)
+    if options is None:
         return
-    settings = dict(setting.split("=") for setting in options.setting)
     wanted = [
-        {"method": method, "seed": seed, "part": options.part, "settings": settings}
+        {"method": method, "seed": seed, "part": options.part, "settings": options.setting}
         for seed in options.seed
         for method in options.method
     ]
     jobs.run_all(__file__, wanted, options.results, ("method", "seed"), options.jobs)
 
 
-def run(method: str, seed: int, part: int, settings: dict[str, str]) -> jobs.Row:
+def run(method: str, seed: int, part: int, settings: dict[str, str]) -> list[jobs.Row]:
     """Label, train, and score on test."""
     from convener import api
     from convener.evaluation.scores import score
@@ -61,7 +54,7 @@ def run(method: str, seed: int, part: int, settings: dict[str, str]) -> jobs.Row
         found = list(api.label(test, names, nested=True))
     else:
         changes = {"model": "reader", "seed": seed, "bond.experts": EXPERTS[method]}
-        changes |= {name: json.loads(value) for name, value in settings.items()}
+        changes |= jobs.changes(settings)
         labelled = list(api.label(train[:part], names, nested=True))
         config = override(RunConfig(), changes)
         model = api.train(labelled, dev=dev[: part // 4], config=config)
@@ -69,12 +62,10 @@ def run(method: str, seed: int, part: int, settings: dict[str, str]) -> jobs.Row
         curve = [record["dev_f1"] for record in model.card.history]
     scores = score(test, found)
     nested = sum(inner(document.entities) for document in found)
-    return {
+    row = {
         "method": method,
         "seed": seed,
-        "precision": round(100 * scores.exact.precision, 2),
-        "recall": round(100 * scores.exact.recall, 2),
-        "f1": round(100 * scores.exact.f1, 2),
+        **jobs.percent(scores.exact),
         "dev_curve": curve,
         "settings": settings,
         "inner_found": nested,
@@ -84,7 +75,8 @@ def run(method: str, seed: int, part: int, settings: dict[str, str]) -> jobs.Row
         "test_sentences": len(test),
         "seconds": round(time.monotonic() - began, 1),
         "encoder": "minilm",
-    } | jobs.provenance()
+    }
+    return [row | jobs.provenance()]
 
 
 def dictionary(documents: Sequence):

@@ -10,7 +10,6 @@ again.
 """
 
 import argparse
-import json
 import random
 import time
 from collections.abc import Sequence
@@ -32,19 +31,12 @@ def main() -> None:
     parser.add_argument("--share", nargs="+", type=float, default=[0.0, 0.2, 0.4, 0.6])
     parser.add_argument("--method", nargs="+", default=["bond", "bond-moe"])
     parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--setting", nargs="*", default=[], help="overrides such as a.b=1")
-    parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--one", type=json.loads, help="run this job in this process")
-    options = parser.parse_args()
-    if options.one:
-        for row in run(**options.one):
-            print(json.dumps(row))
+    options = jobs.asked(parser, RESULTS, run)
+    if options is None:
         return
-    settings = dict(setting.split("=") for setting in options.setting)
     wanted = [
         {"set": name, "kind": kind, "share": share, "method": method, "seed": seed}
-        | {"settings": settings}
+        | {"settings": options.setting}
         for seed in options.seed
         for name in options.set
         for kind in options.kind
@@ -63,7 +55,7 @@ def run(
     began = time.monotonic()
     data = bond_moe.Data(set)
     data.distant = spoilt(data.gold, kind, share, seed)
-    changes = {name: json.loads(value) for name, value in settings.items()}
+    changes = jobs.changes(settings)
     trained, stages = bond_moe.train(data, bond_moe.METHODS[method], "minilm", seed, changes)
     row = {"set": set, "kind": kind, "share": share, "method": method, "seed": seed}
     labels_f1 = bond_moe.figures(score(data.gold, data.distant))["f1"]
