@@ -6,10 +6,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
+from transformers import (
+    BertConfig,
+    BertModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
 
 from convener.dictionary import Entry, Gazetteer
+from convener.models.answers import prompt
 from convener.models.reader import Reader
 from convener.models.reader_config import ReaderConfig
 from convener.models.tag_layout import TaggerConfig
@@ -21,6 +28,9 @@ torch.set_num_threads(1)
 
 DRUGS = ("aspirin", "ibuprofen", "codeine", "warfarin", "insulin")
 PLACES = ("Rome", "Oslo", "Lima", "Cairo", "New York")
+LABELS = ("DRUG", "LOC")
+HIDDEN = 64
+SPECIAL = ("[PAD]", "[UNK]", "<s>", "</s>")
 PATTERNS = (
     "We gave {drug} in {place} today .",
     "{drug} helped her .",
@@ -97,6 +107,55 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> 
         max_position_embeddings=64,
     )
     BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    return folder
+
+
+def fast(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
+    pad, unknown, begin, end = SPECIAL
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=pad,
+        unk_token=unknown,
+        bos_token=begin,
+        eos_token=end,
+    )
+
+
+def word_tokenizer() -> PreTrainedTokenizerFast:
+    """Whole words of the toy sentences and of the instruction, letters of all others."""
+    splitter = pre_tokenizers.BertPreTokenizer()
+    known = " ".join([*DRUGS, *PLACES, *PATTERNS, prompt(LABELS, "Answer: none")])
+    words = sorted({word for word, _ in splitter.pre_tokenize_str(known)})
+    letters = [chr(c) for c in range(33, 127)]
+    vocabulary = dict.fromkeys([*SPECIAL, *letters, *(f"##{c}" for c in letters), *words])
+    places = {piece: index for index, piece in enumerate(vocabulary)}
+    tokenizer = Tokenizer(models.WordPiece(places, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = splitter
+    tokenizer.decoder = decoders.WordPiece(cleanup=False)
+    return fast(tokenizer)
+
+
+@pytest.fixture(scope="session")
+def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random two-layer Llama and the tokenizer of the toy words."""
+    folder = tmp_path_factory.mktemp("tiny-llama")
+    tokenizer = word_tokenizer()
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=HIDDEN,
+        intermediate_size=2 * HIDDEN,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=256,
+        initializer_range=0.05,
+        bos_token_id=2,
+        eos_token_id=3,
+        pad_token_id=0,
+        tie_word_embeddings=False,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
     return folder
 
 

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,7 +20,13 @@ README = PROJECT / "README.md"
 PAGES = [README, *sorted((PROJECT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.S)
 FAST = {
-    "train": ["--set=bond.round_steps=1", "--set=bond.self_rounds=1", "--set=bond.expert_rounds=1"],
+    "train": [
+        "--set=bond.round_steps=1",
+        "--set=bond.self_rounds=1",
+        "--set=bond.expert_rounds=1",
+        "--set=generator.steps=1",
+        "--set=generator.max_new_tokens=8",
+    ],
     "distill": ["--rounds=1", "--steps=1"],
 }
 
@@ -45,7 +52,9 @@ def run(folder: Path, page: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, labelled: list[Document]) -> Path:
+def folder(
+    tmp_path_factory: pytest.TempPathFactory, labelled: list[Document], tiny_llama: Path
+) -> Path:
     """A folder with the files that the examples speak of, and what the first page makes of them."""
     folder = tmp_path_factory.mktemp("documentation")
     (folder / "notes.txt").write_text("\n".join(d.text for d in labelled), encoding="utf-8")
@@ -54,6 +63,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, labelled: list[Document]) -
     rules = '[{"label": "LOC", "before": ["in"], "shape": ["title"]}]'
     (folder / "rules.json").write_text(rules, encoding="utf-8")
     write(folder / "test.jsonl", labelled)
+    shutil.copytree(tiny_llama, folder / "llm")
     run(folder, README)
     return folder
 

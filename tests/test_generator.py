@@ -13,48 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import nn
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from convener import Gazetteer, label
 from convener.errors import ConfigError, ConvenerError, DataError, ModelError
 from convener.evaluation.scores import score
 from convener.models import generator as module
-from convener.models.answers import prompt
 from convener.models.generator import Generator
 from convener.models.generator_config import GeneratorConfig
 from convener.models.instructions import Instructions, Window
 from convener.models.language_model import answer_loss, generate
 from convener.text.documents import Document, Entity
-from tests.conftest import DRUGS, PATTERNS, PLACES
-
-LABELS = ("DRUG", "LOC")
-HIDDEN = 64
-SPECIAL = ("[PAD]", "[UNK]", "<s>", "</s>")
-
-
-def fast(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
-    pad, unknown, begin, end = SPECIAL
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token=pad,
-        unk_token=unknown,
-        bos_token=begin,
-        eos_token=end,
-    )
-
-
-def word_tokenizer() -> PreTrainedTokenizerFast:
-    """Whole words of the toy sentences and of the instruction, letters of all others."""
-    splitter = pre_tokenizers.BertPreTokenizer()
-    known = " ".join([*DRUGS, *PLACES, *PATTERNS, prompt(LABELS, "Answer: none")])
-    words = sorted({word for word, _ in splitter.pre_tokenize_str(known)})
-    letters = [chr(c) for c in range(33, 127)]
-    vocabulary = dict.fromkeys([*SPECIAL, *letters, *(f"##{c}" for c in letters), *words])
-    places = {piece: index for index, piece in enumerate(vocabulary)}
-    tokenizer = Tokenizer(models.WordPiece(places, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = splitter
-    tokenizer.decoder = decoders.WordPiece(cleanup=False)
-    return fast(tokenizer)
+from tests.conftest import DRUGS, HIDDEN, LABELS, PATTERNS, PLACES, SPECIAL, fast
 
 
 def byte_tokenizer() -> PreTrainedTokenizerFast:
@@ -65,30 +35,6 @@ def byte_tokenizer() -> PreTrainedTokenizerFast:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     return fast(tokenizer)
-
-
-@pytest.fixture(scope="session")
-def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a random two-layer Llama and the tokenizer of the toy words."""
-    folder = tmp_path_factory.mktemp("tiny-llama")
-    tokenizer = word_tokenizer()
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=HIDDEN,
-        intermediate_size=2 * HIDDEN,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        max_position_embeddings=256,
-        initializer_range=0.05,
-        bos_token_id=2,
-        eos_token_id=3,
-        pad_token_id=0,
-        tie_word_embeddings=False,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    return folder
 
 
 Make = Callable[..., Generator]

@@ -61,37 +61,44 @@ def train(
     """A panel trained by BOND-MoE on distantly labelled documents.
 
     `experts` and `seed` override those of `config`. `dev` holds gold labels and is used only to
-    choose among states of the run. See `convener.recipes.bond` for the method.
+    choose among states of the run. See `convener.recipes.bond` for the method. A language model is
+    trained plainly (`convener.recipes.instruct`); no state of it is chosen or can be taken up.
 
     Raises:
         ConfigError: settings that do not fit the data.
         DataError: no labels, or labels that cannot be learnt.
     """
+    from convener.recipes.instruct import instruct
     from convener.recipes.portrait import page
-    from convener.recipes.run import RunConfig, override, train_panel
+    from convener.recipes.run import RunConfig, Trained, override, train_panel
 
     wanted = {"bond.experts": experts, "seed": seed}
     config = override(config or RunConfig(), {k: v for k, v in wanted.items() if v is not None})
     training = list(as_documents(documents))
     gold = list(as_documents(dev)) if dev is not None else None
     folder = Path(checkpoint) if checkpoint is not None else None
-    trained = train_panel(training, config, gold, listener, folder, resume)
+    trained = (
+        instruct(training, config, gold, listener)
+        if config.model == "generator"
+        else train_panel(training, config, gold, listener, folder, resume)
+    )
     card = Card(
-        encoder=config.expert.encoder,
+        encoder=config.pretrained,
         documents=len(training),
         groups=len(group_indices(training)),
         data_sha256=trained.data_sha256,
         dev_f1=trained.dev_f1,
         types=_counted(entity.label for d in training for entity in d.entities),
         sources=_counted(entity.source or "the data" for d in training for entity in d.entities),
-        left_out=trained.left_out,
+        left_out=trained.left_out if isinstance(trained, Trained) else 0,
         versions=installed_versions(),
         run=config.model_dump(mode="json"),
         history=trained.history,
     )
     found = trained.panel.annotate(gold or [])
     card = card.model_copy(update=_on_dev(gold, found, trained.panel.labels))
-    return Recogniser(trained.panel, card, page(trained, training, gold or [], found))
+    told = page(trained, training, gold or [], found) if isinstance(trained, Trained) else None
+    return Recogniser(trained.panel, card, told)
 
 
 def distill(
@@ -171,7 +178,9 @@ def _on_dev(
     return {
         "dev_interval": (round(100 * low, 2), round(100 * high, 2)),
         "temperature": temperature,
-        "calibration_error": tuple(round(error or 0.0, 4) for error in errors),
+        "calibration_error": None
+        if None in errors
+        else tuple(round(error or 0.0, 4) for error in errors),
     }
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from convener.errors import ConfigError, DataError
 from convener.inference.card import Card, installed_versions
 from convener.inference.recogniser import Recogniser
 from convener.inference.shelf import Library
+from convener.models.adapter import Adapter
 from convener.models.lora import LoraSettings, changes, inject
 from convener.models.questions import questions_for
 from convener.models.reader import Reader
@@ -21,8 +22,16 @@ from convener.models.sentences import domain
 from convener.panel.library import ExpertCard
 from convener.panel.selection import Vector, sampled
 from convener.recipes.adapt import AdaptConfig, Adapted, adapt
+from convener.recipes.instruct import check, instruct
 from convener.recipes.multitask import longest_entity, nests
-from convener.recipes.run import SUPERVISED, RunConfig, fingerprint, override, train_panel
+from convener.recipes.run import (
+    SUPERVISED,
+    RunConfig,
+    Trained,
+    fingerprint,
+    override,
+    train_panel,
+)
 from convener.text.documents import Document, group_indices, labels_of
 from convener.training.progress import Listener
 
@@ -44,17 +53,22 @@ def train_expert(
 ) -> ExpertCard:
     """Train a LoRA expert of a library's base on labelled documents, and put it in the library.
 
-    A library that is not there yet is made, with `base`, a reader whose heads are shared by all
-    types, or with one drawn from the seed. Left open, `config` is plain training on labels that a
-    person made; one for distant labels trains by BOND. With a `checkpoint` folder the training can
-    be stopped and taken up again.
+    A library that is not there yet is made: with `base`, a reader whose heads are shared by all
+    types, or with one drawn from the seed; or, if the configuration has the model "generator", with
+    its language model, the base of all experts to come. Left open, `config` is plain training of a
+    reader on labels that a person made; one for distant labels trains by BOND. `lora` is for
+    readers. With a `checkpoint` folder a reader's training can be stopped and taken up again.
 
     Raises:
         ConfigError: settings that do not fit the data, or a base for a library that has one.
         DataError: no labels.
         ModelError: the name is taken, or the library is damaged.
     """
-    config = override(config or SUPERVISED, {"model": "reader", "bond.experts": 1})
+    config = override(config or SUPERVISED, {"bond.experts": 1})
+    if config.model == "tagger":
+        config = override(config, {"model": "reader"})
+    if config.model == "generator":
+        check(config)
     training = list(as_documents(documents))
     gold = list(as_documents(dev)) if dev is not None else None
     folder = Path(library)
@@ -66,13 +80,16 @@ def train_expert(
     if not questions:
         raise DataError(f"expected labelled documents, got {len(training)} without an entity")
     width, nested = longest_entity(training), nests(training)
-    before = shelf.reader(questions, width, nested)
-    student = before.clone()
-    inject(student, lora or LoraSettings(), config.seed)
-    kept = Path(checkpoint) if checkpoint is not None else None
-    trained = train_panel(training, config, gold, listener, kept, resume, expert=student)
-    reader = trained.panel.experts[0].to("cpu")
-    assert isinstance(reader, Reader)
+    if config.model == "generator":
+        settings = config.generator.model_copy(update={"seed": config.seed})
+        student = shelf.generator(tuple(questions), settings)
+        dev_f1 = instruct(training, config, gold, listener, student).dev_f1
+        learnt: Adapter = student.changes()
+    else:
+        before = shelf.reader(questions, width, nested)
+        kept = Path(checkpoint) if checkpoint is not None else None
+        run = partial(train_panel, training, config, gold, listener, kept, resume)
+        learnt, dev_f1 = _learnt(before, run, lora or LoraSettings(), config.seed)
     mean, spread, sentences = domain([document.text for document in training], config.seed)
     card = ExpertCard(
         name=name,
@@ -84,15 +101,27 @@ def train_expert(
         spread=spread,
         sentences=sentences,
         documents=len(training),
-        dev_f1=trained.dev_f1,
+        dev_f1=dev_f1,
         licence=licence,
         source=source,
-        data_sha256=trained.data_sha256,
+        data_sha256=fingerprint(training),
         versions=installed_versions(),
         run=config.model_dump(mode="json"),
     )
-    shelf.put(card, changes(reader, before))
+    shelf.put(card, learnt)
     return card
+
+
+def _learnt(
+    before: Reader, run: Callable[..., Trained], lora: LoraSettings, seed: int
+) -> tuple[Adapter, float | None]:
+    """What training changes of a reader, and F1 on dev."""
+    student = before.clone()
+    inject(student, lora, seed)
+    trained = run(expert=student)
+    reader = trained.panel.experts[0].to("cpu")
+    assert isinstance(reader, Reader)
+    return changes(reader, before), trained.dev_f1
 
 
 def _opened(folder: Path, config: RunConfig, base: Recogniser | str | Path | None) -> Library:
@@ -100,6 +129,10 @@ def _opened(folder: Path, config: RunConfig, base: Recogniser | str | Path | Non
         if base is not None:
             raise ConfigError(f"{folder} has a base already: leave the base out")
         return Library.open(folder)
+    if config.model == "generator":
+        if base is not None:
+            raise ConfigError("a library of language models has none but --encoder as its base")
+        return Library.of_language_model(folder, config.generator)
     trained = None
     if base is not None:
         model = base if isinstance(base, Recogniser) else Recogniser.from_folder(base, "cpu")
@@ -163,7 +196,8 @@ def adapt_library(
         f"{json.dumps(questions)} {width} {nested} {fingerprint(sample)}".encode()
     ).hexdigest()
     adapted = adapt(
-        shelf.reader(questions, width, nested).clone,
+        shelf.family(questions, width, nested),
+        questions,
         cards,
         shelf.adapter,
         vector,
@@ -174,7 +208,7 @@ def adapt_library(
         listener,
     )
     card = Card(
-        encoder=shelf.config.reader.encoder,
+        encoder=shelf.config.pretrained,
         documents=len(target),
         groups=len(group_indices(target)),
         data_sha256=fingerprint(target),

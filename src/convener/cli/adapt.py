@@ -69,8 +69,8 @@ def adapt(
         chosen = made.adapted.chosen[kind]
         rows = [(r.name, r.score, r.spread, "merged" if r.name in chosen else "") for r in ranking]
         table(["expert", "score", "spread", ""], rows, title=f"by {kind}")
-    if len(made.model.panel.experts) == 1 and len(made.adapted.chosen) > 1:
-        err.print("both selections agree: one merged reader answers")
+    if len(made.adapted.panel.experts) == 1 and len(made.adapted.chosen) > 1:
+        err.print("both selections agree: one merged model answers")
     made.model.save_pretrained(output)
     if report is not None:
         with open_output(report) as stream:

@@ -36,10 +36,11 @@ class Paper(StrEnum):
 
 
 class Kind(StrEnum):
-    """What the experts are: see `convener.models.tagger` and `convener.models.reader`."""
+    """What the experts are: see `convener.models`."""
 
     TAGGER = "tagger"
     READER = "reader"
+    GENERATOR = "generator"
 
 
 OnErrorOption = Annotated[

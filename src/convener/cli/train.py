@@ -37,13 +37,17 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     model: Annotated[
         options.Kind | None,
-        typer.Option(help="Taggers of words, or readers that answer a question for each type."),
+        typer.Option(
+            help="Taggers of words, readers that answer a question for each type, or a language "
+            "model with LoRA."
+        ),
     ] = None,
     questions: Annotated[
         Path | None, typer.Option(help="JSON object of a reader's questions by type.")
     ] = None,
     encoder: Annotated[
-        str | None, typer.Option(help="minilm, a local folder, or a hub id.")
+        str | None,
+        typer.Option(help="minilm, a local folder, or a hub id of what to begin from."),
     ] = None,
     gold: Annotated[
         bool, typer.Option("--gold", help="The labels were made by hand: train plainly on them.")
@@ -86,7 +90,9 @@ def train(
     if output is not None:
         output = output.resolve()
         _check_target(output)
-    kind = options.Kind.READER if expert is not None else model
+    if expert is not None and model is options.Kind.TAGGER:
+        raise ConfigError("experts of a library are readers or language models, got tagger")
+    kind = model or (options.Kind.READER if expert is not None else None)
     changes = {
         "bond.experts": experts,
         "seed": seed,
@@ -130,7 +136,8 @@ def _configuration(
     given = {name: value for name, value in changes.items() if value is not None}
     run = override(base, given | dict(map(_setting, settings)))
     if encoder is not None:
-        run = override(run, {f"{run.model}.encoder": encoder})
+        part = "model" if run.model == "generator" else "encoder"
+        run = override(run, {f"{run.model}.{part}": encoder})
     if questions is not None:
         if run.model != "reader":
             raise ConfigError("--questions are for readers: add --model reader")

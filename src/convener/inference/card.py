@@ -55,12 +55,19 @@ def installed_versions() -> dict[str, str]:
     return versions
 
 
+_KINDS = {
+    "tagger": "taggers",
+    "reader": "readers, Multi-NER (arXiv 2309.11027)",
+    "generator": "a language model with LoRA",
+}
+
+
 def _recipe(run: Mapping[str, object]) -> str:
     """What the model was made by, with the paper."""
     bond = run.get("bond")
     if not isinstance(bond, Mapping):
         return "SaM (arXiv 2506.22813): experts of other domains chosen and merged"
-    kind = "readers, Multi-NER (arXiv 2309.11027)" if run.get("model") == "reader" else "taggers"
+    kind = _KINDS[str(run.get("model", "tagger"))]
     if not bond["self_training"]:
         return f"plain training of {kind}"
     name = "BOND-MoE (arXiv 2404.19192)" if bond["experts"] != 1 else "BOND (KDD 2020)"

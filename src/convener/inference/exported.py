@@ -64,6 +64,11 @@ class ExportedPanel:
         """The types that the panel knows."""
         return self.layout.labels
 
+    @property
+    def flat(self) -> bool:
+        """Whether entities never overlap."""
+        return self.layout.flat
+
     def annotate(self, documents: Sequence[Document]) -> list[Document]:
         """The documents with the panel's entities in place of any they had."""
         found = self._beliefs(self.layout.examples(documents))

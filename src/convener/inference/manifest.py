@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from convener.errors import ModelError
 from convener.files import sha256
 from convener.inference.card import Card, render
+from convener.models.generator_config import GeneratorConfig
 from convener.models.pieces import Frame
 from convener.models.reader_config import ReaderConfig
 from convener.models.tag_layout import TaggerConfig
@@ -40,12 +41,13 @@ class ModelConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     schema_version: int = SCHEMA
-    kind: Literal["panel of taggers", "panel of readers"]
+    kind: Literal["panel of taggers", "panel of readers", "panel of generators"]
     experts: int = Field(ge=1)
     rule: Rule = "mean"
     labels: tuple[str, ...]
     tagger: TaggerConfig | None = None
     reader: ReaderConfig | None = None
+    generator: GeneratorConfig | None = None
     exported: Exported | None = None
     card: Card
     files: dict[str, str] = {}

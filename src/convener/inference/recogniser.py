@@ -20,6 +20,7 @@ from convener.text.documents import Document, Entity
 
 if TYPE_CHECKING:
     from convener.panel.panel import Panel
+    from convener.panel.spoken import AnyPanel
 
 CHUNK_CHARACTERS = 100_000
 
@@ -31,29 +32,40 @@ class Recogniser:
     trained it, in HTML, which quotes its text.
     """
 
-    def __init__(self, panel: "Panel | ExportedPanel", card: Card, page: str | None = None) -> None:
+    def __init__(
+        self, panel: "AnyPanel | ExportedPanel", card: Card, page: str | None = None
+    ) -> None:
         self._answering = panel
         self.card = card
         self.page = page
 
     @property
     def panel(self) -> "Panel":
-        """The experts with their weights.
+        """The experts, which answer with probabilities.
 
         Raises:
-            ConfigError: the model was exported, so it only answers.
+            ConfigError: the model was exported, so it only answers; or its experts are language
+                models.
         """
-        if isinstance(self._answering, ExportedPanel):
+        from convener.panel.panel import Panel
+
+        weights = self._weights()
+        if not isinstance(weights, Panel):
             raise ConfigError(
-                "expected a model with its weights, got one that was exported and only answers: "
-                "use the folder that it was exported from"
+                "expected a panel of taggers or readers, got one of language models, which answer "
+                "in words: use another model"
             )
-        return self._answering
+        return weights
 
     @property
-    def layout(self) -> Layout:
-        """How it reads documents and writes entities."""
+    def layout(self) -> Layout | None:
+        """How it reads documents and writes entities; None of language models, which answer."""
         return self._answering.layout
+
+    @property
+    def flat(self) -> bool:
+        """Whether its entities never overlap."""
+        return self._answering.flat
 
     @property
     def alone(self) -> "list[Recogniser]":
@@ -61,8 +73,15 @@ class Recogniser:
         if isinstance(self._answering, ExportedPanel):
             return []
         from convener.panel.panel import Panel
+        from convener.panel.spoken import SpokenPanel
 
-        return [Recogniser(Panel([expert]), self.card) for expert in self._answering.experts]
+        panel = self._answering
+        alone = (
+            [SpokenPanel([expert]) for expert in panel.experts]
+            if isinstance(panel, SpokenPanel)
+            else [Panel([expert]) for expert in panel.experts]
+        )
+        return [Recogniser(each, self.card) for each in alone]
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -119,12 +138,19 @@ class Recogniser:
     def ask(self, questions: Mapping[str, str]) -> "Recogniser":
         """A recogniser that answers other questions, by type, with the same weights.
 
+        Language models are asked for the types by their names.
+
         Raises:
             ConfigError: the model is no reader, or its heads belong to its types.
         """
         from convener.models.reader import Reader
         from convener.panel.panel import Panel
+        from convener.panel.spoken import SpokenPanel
 
+        weights = self._weights()
+        if isinstance(weights, SpokenPanel):
+            asked = SpokenPanel([expert.asked(tuple(questions)) for expert in weights.experts])
+            return Recogniser(asked, self.card)
         readers = [expert for expert in self.panel.experts if isinstance(expert, Reader)]
         if len(readers) < len(self.panel.experts):
             raise ConfigError(
@@ -141,11 +167,14 @@ class Recogniser:
         if isinstance(self._answering, ExportedPanel):
             return None
         from convener.models.reader import Reader
+        from convener.panel.panel import Panel
         from convener.recipes.multitask import attention_between_types
 
+        if not isinstance(self._answering, Panel):
+            return None
         matrices = [
             attention_between_types(expert, documents)
-            for expert in self.panel.experts
+            for expert in self._answering.experts
             if isinstance(expert, Reader) and expert.attention is not None
         ]
         return np.mean(matrices, axis=0).tolist() if matrices else None
@@ -154,7 +183,7 @@ class Recogniser:
         """Write the model to a folder, with the page about its training; `load` brings it back."""
         from convener.inference import storage
 
-        storage.save(self.panel, self.card, folder, self.page)
+        storage.save(self._weights(), self.card, folder, self.page)
 
     def push_to_hub(
         self,
@@ -176,7 +205,7 @@ class Recogniser:
 
         card = self.card.model_copy(update={"licence": licence})
         with TemporaryDirectory() as folder:
-            storage.save(self.panel, card, folder)
+            storage.save(self._weights(), card, folder)
             return hub.push(Path(folder), name, private, token)
 
     @classmethod
@@ -194,13 +223,19 @@ class Recogniser:
             if device not in {None, "cpu"}:
                 raise ConfigError(f"expected the device cpu for an exported model, got {device}")
             return cls(open_exported(Path(folder), config, config.exported), config.card)
-        import torch
-
         from convener.inference import storage
+        from convener.models.devices import available
 
         panel, card, page = storage.load(folder)
-        found = torch.accelerator.current_accelerator(check_available=True)
-        return cls(panel.to(device or found or "cpu"), card, page)
+        return cls(panel.to(device or available()), card, page)
+
+    def _weights(self) -> "AnyPanel":
+        if isinstance(self._answering, ExportedPanel):
+            raise ConfigError(
+                "expected a model with its weights, got one that was exported and only answers: "
+                "use the folder that it was exported from"
+            )
+        return self._answering
 
 
 def _chunks(documents: Iterable[Document]) -> Iterator[list[Document]]:

@@ -1,7 +1,7 @@
 """A library of experts in a folder.
 
-    library.json            which encoder, what the readers are made of, the base's fingerprint
-    base.safetensors        what of the base is not the pretrained encoder's
+    library.json            what the experts change, and its fingerprint (`bases`)
+    base.safetensors        of readers: what of the base is not the pretrained encoder's
     NAME/card.json          what is known of an expert
     NAME/adapter.safetensors    how it changes the base
     .answers/               what experts answered on samples, and the vectors of targets, kept for
@@ -15,6 +15,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
@@ -23,16 +24,22 @@ from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from convener.errors import ConvenerError, ModelError
+from convener.errors import ConfigError, ConvenerError, ModelError
 from convener.files import new_folder, sha256
+from convener.inference import bases
 from convener.models.adapter import Adapter, flat, unflat
+from convener.models.generator_config import GeneratorConfig
 from convener.models.reader import Reader
 from convener.models.reader_config import ReaderConfig
 from convener.panel.library import ExpertCard
 from convener.panel.selection import Vector
+from convener.recipes.families import Family, Generators, Readers
 from convener.text.documents import Document
 from convener.text.formats import read, write
 from convener.training.checkpoints import apart
+
+if TYPE_CHECKING:
+    from convener.models.generator import Generator
 
 SCHEMA = 1
 
@@ -43,7 +50,6 @@ _INDEX, _BASE, _CARD, _ADAPTER = (
     "adapter.safetensors",
 )
 _ANSWERS = ".answers"
-_ANY = {"any": "?"}
 
 
 class LibraryConfig(BaseModel):
@@ -52,8 +58,17 @@ class LibraryConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     schema_version: int = SCHEMA
-    reader: ReaderConfig
+    reader: ReaderConfig | None = None
+    generator: GeneratorConfig | None = None
     base: str
+
+    @property
+    def pretrained(self) -> str:
+        """The encoder, or the language model, that the base begins from."""
+        if self.generator is not None:
+            return self.generator.model
+        assert self.reader is not None
+        return self.reader.encoder
 
 
 class Library:
@@ -73,23 +88,34 @@ class Library:
             ConfigError: the trained reader has heads of its own types.
             ModelError: there is something at `folder` already.
         """
-        if folder.exists():
-            raise ModelError(f"expected a new folder for the library, got {folder}, which exists")
-        config = (reader if trained is None else trained.config).model_copy(
-            update={"heads": "shared", "questions": None, "type_weights": None}
-        )
-        if trained is None:
-            asked = config.model_copy(update={"questions": _ANY})
-            base = Reader.create(tuple(_ANY), asked, seed)
-            kept = _outside_encoder(base)
-        else:
-            base = trained.asked(_ANY)
-            kept = base.learned_state()
+        _check_new(folder)
+        config, base, kept = bases.begun(reader, seed, trained)
+        made = LibraryConfig(reader=config, base=bases.fingerprint(base))
+        return cls._written(folder, made, kept)
+
+    @classmethod
+    def of_language_model(cls, folder: Path, config: GeneratorConfig) -> "Library":
+        """A new library, whose base is a language model as it was published.
+
+        Raises:
+            ModelError: it can't be loaded, or there is something at `folder` already.
+        """
+        from convener.models.language_model import load
+
+        _check_new(folder)
+        model, _ = load(config.model, config.precision)
+        return cls._written(folder, LibraryConfig(generator=config, base=bases.fingerprint(model)))
+
+    @classmethod
+    def _written(
+        cls, folder: Path, config: LibraryConfig, kept: Mapping[str, Tensor] | None = None
+    ) -> "Library":
         with new_folder(folder) as fresh:
-            save_file(apart(kept), fresh / _BASE)
-            made = LibraryConfig(reader=config, base=_fingerprint(base))
-            (fresh / _INDEX).write_text(made.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        return cls(folder, made)
+            if kept is not None:
+                save_file(apart(kept), fresh / _BASE)
+            content = config.model_dump_json(indent=1, exclude_none=True)
+            (fresh / _INDEX).write_text(content + "\n", encoding="utf-8")
+        return cls(folder, config)
 
     @classmethod
     def open(cls, folder: str | Path) -> "Library":
@@ -112,20 +138,41 @@ class Library:
         """The base, asked these questions.
 
         Raises:
+            ConfigError: its experts are language models.
             ModelError: the encoder or the base is not the one that the experts were made for.
         """
-        update = {"questions": dict(questions), "width": width, "nested": nested}
-        reader = Reader.create(tuple(questions), self.config.reader.model_copy(update=update), 0)
-        try:
-            reader.load_state_dict(load_file(self.folder / _BASE), strict=False)
-        except (OSError, SafetensorError, RuntimeError) as error:
-            raise ModelError(f"{self.folder / _BASE} is damaged ({error}): restore it") from None
-        if _fingerprint(reader) != self.config.base:
-            raise ModelError(
-                f"the encoder {self.config.reader.encoder!r} or {self.folder / _BASE} is not what "
-                "the experts of this library were made for: restore it"
+        if self.config.reader is None:
+            raise ConfigError(f"{self.folder} has experts that are language models: no readers")
+        config = self.config.reader.model_copy(update={"width": width, "nested": nested})
+        return bases.reader(config, self.folder / _BASE, self.config.base, questions)
+
+    def generator(
+        self, labels: Sequence[str], settings: GeneratorConfig | None = None
+    ) -> "Generator":
+        """The base, asked for these types, with settings of LoRA and of answering.
+
+        Raises:
+            ConfigError: its experts are readers.
+            ModelError: the language model is not the one that the experts were made for.
+        """
+        own = self.config.generator
+        if own is None:
+            raise ConfigError(f"{self.folder} has experts that are readers: no language models")
+        if settings is not None and settings.model not in ("", own.model):
+            raise ConfigError(
+                f"the experts of {self.folder} change the language model {own.model!r}, "
+                f"got {settings.model!r}: leave it out, or make another library"
             )
-        return reader.eval()
+        same = {"model": own.model, "precision": own.precision}
+        config = (settings or own).model_copy(update=same)
+        return bases.generator(config, self.config.base, labels)
+
+    def family(self, questions: Mapping[str, str], width: int, nested: bool) -> Family:
+        """The base, asked these questions, for `convener.recipes.adapt`."""
+        if self.config.generator is not None:
+            settings = self.config.generator.model_copy(update={"nested": nested})
+            return Generators(self.generator(tuple(questions), settings))
+        return Readers(self.reader(questions, width, nested).clone)
 
     @property
     def names(self) -> list[str]:
@@ -183,7 +230,7 @@ class Library:
     def check(self) -> dict[str, str]:
         """What is wrong, by expert; empty if nothing is."""
         wrong: dict[str, str] = {}
-        self.reader(_ANY, 1, False)
+        self.family(bases.ANY, 1, False)
         for name in self.names:
             try:
                 self.card(name)
@@ -240,25 +287,14 @@ class Library:
         return card
 
 
+def _check_new(folder: Path) -> None:
+    if folder.exists():
+        raise ModelError(f"expected a new folder for the library, got {folder}, which exists")
+
+
 def _adapter(folder: Path) -> Adapter:
     path = folder / _ADAPTER
     try:
         return unflat(load_file(path))
     except (OSError, SafetensorError, ConvenerError) as error:
         raise ModelError(f"{path} is damaged ({error}): train or add the expert again") from None
-
-
-def _outside_encoder(reader: Reader) -> dict[str, Tensor]:
-    return {
-        name: values
-        for name, values in reader.state_dict().items()
-        if not name.startswith("encoder.model.")
-    }
-
-
-def _fingerprint(reader: Reader) -> str:
-    digest = hashlib.sha256()
-    for name, values in sorted(reader.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(values.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()

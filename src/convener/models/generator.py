@@ -87,7 +87,7 @@ class Generator:
         config = (config or GeneratorConfig()).model_copy(update={"model": name})
         model, tokenizer = load(name, config.precision)
         with seeded(config.seed):
-            adapt(model, config.lora())
+            adapt(model, config)
         return cls(model, tokenizer, labels, config)
 
     def to(self, device: str | torch.device) -> Self:

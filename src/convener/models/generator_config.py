@@ -1,13 +1,16 @@
-"""What a generator is made of and how it learns, and the file that says so beside its weights."""
+"""What a generator is made of and how it learns, and the file that says so beside its weights.
+
+Nothing here needs torch.
+"""
 
 from pathlib import Path
 from typing import Literal, Self
 
-from peft import LoraConfig
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from convener.errors import ModelError
-from convener.models.instructions import LEAST_WINDOW
+
+LEAST_WINDOW = 32
 
 _CONFIG = "config.json"
 
@@ -39,18 +42,6 @@ class GeneratorConfig(BaseModel):
     steps: int = Field(default=500, ge=1)
     batch: int = Field(default=8, ge=1)
     seed: int = 0
-
-    def lora(self) -> LoraConfig:
-        """The low-rank factors as PEFT has them described."""
-        targets = self.target_modules
-        return LoraConfig(
-            base_model_name_or_path=self.model,
-            task_type="CAUSAL_LM",
-            r=self.rank,
-            lora_alpha=self.alpha,
-            lora_dropout=self.dropout,
-            target_modules=targets if isinstance(targets, str) else list(targets),
-        )
 
 
 class Saved(BaseModel):

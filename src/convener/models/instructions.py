@@ -20,10 +20,9 @@ from transformers import PreTrainedTokenizerBase
 
 from convener.errors import ConfigError, ModelError, short
 from convener.models.answers import Parsed, answer, apart, parse, prompt
+from convener.models.generator_config import LEAST_WINDOW
 from convener.text.documents import Document, Entity, Offsets
 from convener.text.windows import windows
-
-LEAST_WINDOW = 32
 
 _SLOT = "@@the text@@"
 _BLANKS = regex.compile(r"(\s{8})\s+")

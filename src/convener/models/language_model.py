@@ -28,6 +28,7 @@ from transformers import (
 
 from convener.errors import ConfigError, ModelError, short
 from convener.models.encoders import quiet, resolve
+from convener.models.generator_config import GeneratorConfig
 
 Lesson: TypeAlias = tuple[list[int], list[int]]
 """Tokens of a prompt and of the right answer to it."""
@@ -41,8 +42,13 @@ def load(name: str, precision: str) -> tuple[PreTrainedModel, PreTrainedTokenize
     """The model of a hub id or folder, in float32 or bfloat16, and its tokenizer.
 
     Raises:
+        ConfigError: no name.
         ModelError: they can't be found or read, or weights are missing.
     """
+    if not name:
+        raise ConfigError(
+            "expected a language model, got none: name it by --encoder, as a hub id or a folder"
+        )
     source, local = resolve(name)
     options: dict[str, Any] = {"local_files_only": local, "trust_remote_code": False}
     loader: Any = AutoModelForCausalLM
@@ -70,13 +76,21 @@ def load(name: str, precision: str) -> tuple[PreTrainedModel, PreTrainedTokenize
     return model, tokenizer
 
 
-def adapt(model: PreTrainedModel, lora: LoraConfig) -> None:
+def adapt(model: PreTrainedModel, config: GeneratorConfig) -> None:
     """Freeze a model and put trainable low-rank factors into it, in float32.
 
     Raises:
         ConfigError: the modules they are for are not there, or share their weights.
     """
-    wanted = lora.target_modules or ()
+    wanted = config.target_modules
+    lora = LoraConfig(
+        base_model_name_or_path=config.model,
+        task_type="CAUSAL_LM",
+        r=config.rank,
+        lora_alpha=config.alpha,
+        lora_dropout=config.dropout,
+        target_modules=wanted if isinstance(wanted, str) else list(wanted),
+    )
     targets = short(wanted if isinstance(wanted, str) else sorted(wanted))
     try:
         inject_adapter_in_model(lora, model)

@@ -50,6 +50,11 @@ class Panel:
         """The types that the panel knows."""
         return self.experts[0].labels
 
+    @property
+    def flat(self) -> bool:
+        """Whether entities never overlap."""
+        return self.layout.flat
+
     def probabilities(
         self, documents: Sequence[Document], examples: Sequence[Example] | None = None
     ) -> list[Rows]:

@@ -8,11 +8,12 @@ Given a library of experts of one base and some unlabelled sentences of the targ
    vote of the others, or against labels where the user has some. The paper's vote is that of the
    majority; ours leaves out what the base says without any expert (`convener.panel.selection`).
 3. *Merge.* The changes of the first m of each ranking become one (`convener.panel.merging`).
-4. *Integrate.* The two merged readers answer together: the union of their spans, what overlaps in
-   flat text settled by vote, then by probability. If both selections agree, one reader answers.
+4. *Integrate.* The two merged models answer together: the union of their spans, what overlaps in
+   flat text settled by vote, then by probability. If both selections agree, one model answers.
 
-Nothing is trained. Experts answer the questions of the target's types, whatever types they were
-trained on, so experts with different types vote and merge.
+Nothing is trained. Experts are readers or language models (`convener.recipes.families`). They
+answer the questions of the target's types, whatever types they were trained on, so experts with
+different types vote and merge.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,14 +24,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from convener.errors import ConfigError
-from convener.models.adapter import Adapter, apply
-from convener.models.reader import Reader
+from convener.models.adapter import Adapter
 from convener.models.sentences import kindred
-from convener.models.stacked import Stacked
 from convener.panel.library import ExpertCard
 from convener.panel.merging import MergeConfig, merge
-from convener.panel.panel import Panel, annotate_each
 from convener.panel.selection import Ranked, Vector, by_performance, by_similarity
+from convener.panel.spoken import AnyPanel
+from convener.recipes.families import Family
 from convener.text.documents import Document
 from convener.training.progress import Listener, Silence
 
@@ -65,13 +65,14 @@ class AdaptConfig(BaseModel):
 class Adapted:
     """A panel for the target, the rankings behind it, and the experts that each one chose."""
 
-    panel: Panel
+    panel: AnyPanel
     rankings: dict[str, list[Ranked]]
     chosen: dict[str, tuple[str, ...]]
 
 
 def adapt(
-    base: Callable[[], Reader],
+    family: Family,
+    questions: Mapping[str, str],
     cards: Mapping[str, ExpertCard],
     adapter: Callable[[str], Adapter],
     target: Vector,
@@ -83,10 +84,10 @@ def adapt(
 ) -> Adapted:
     """Steps 1 to 4.
 
-    `base` makes the base reader with the target's questions, `adapter` loads the changes of an
-    expert, `target` is the target's mean embedding and `sample` its sampled sentences, `gold` the
-    same with labels where there are some. `ask(names, answer)` may bring back what experts
-    answered before, and ask by `answer` only the others.
+    `family` is the kind of the experts, with the target's `questions` by type, `adapter` loads the
+    changes of an expert, `target` is the target's mean embedding and `sample` its sampled
+    sentences, `gold` the same with labels where there are some. `ask(names, answer)` may bring
+    back what experts answered before, and ask by `answer` only the others.
 
     Raises:
         ConfigError: no expert, or only one and no labels to rank it by.
@@ -101,9 +102,9 @@ def adapt(
     if config.select != "similarity" and (len(cards) > 1 or gold is not None):
         beyond = config.vote == "beyond-base" and gold is None
         asked = [*cards, BASE] if beyond else list(cards)
-        answers = ask(asked, partial(answers_of, base, adapter, sample, listener))
+        answers = ask(asked, partial(answers_of, family, adapter, sample, listener))
         said = answers.pop(BASE, None)
-        knows = kindred(base().config.questions or {}, {n: card.types for n, card in cards.items()})
+        knows = kindred(questions, {name: card.types for name, card in cards.items()})
         rankings["performance"] = by_performance(
             answers, knows, gold, config.resamples, config.seed, said
         )
@@ -119,36 +120,31 @@ def adapt(
     distinct: dict[frozenset[str], str] = {}
     for kind, names in chosen.items():
         distinct.setdefault(frozenset(names), kind)
-    readers = []
     listener.stage("merge experts", len(distinct))
+    changes = []
     for kind in distinct.values():
-        readers.append(merged(base(), rankings[kind][: config.experts], adapter, config))
+        changes.append(merged(rankings[kind][: config.experts], adapter, config))
         listener.step()
-    listener.stage_done("merge experts", readers)
-    return Adapted(Panel(readers, "union" if len(readers) > 1 else "mean"), rankings, chosen)
+    listener.stage_done("merge experts", [])
+    return Adapted(family.panel(changes), rankings, chosen)
 
 
 def merged(
-    reader: Reader,
-    selection: Sequence[Ranked],
-    adapter: Callable[[str], Adapter],
-    config: AdaptConfig,
-) -> Reader:
-    """The base reader with the merged changes of the selected experts; one is taken whole."""
+    selection: Sequence[Ranked], adapter: Callable[[str], Adapter], config: AdaptConfig
+) -> Adapter:
+    """The changes of the selected experts as one; those of a single expert are taken whole."""
     changes = [adapter(ranked.name) for ranked in selection]
     if len(changes) == 1:
-        apply(reader, changes[0])
-        return reader
+        return changes[0]
     scores = [max(ranked.score, 0.0) for ranked in selection]
     mean = sum(scores) / len(scores)
     even = config.weights == "uniform" or not mean
     weights = [1.0 if even else score / mean for score in scores]
-    apply(reader, merge(changes, weights, config.merge))
-    return reader
+    return merge(changes, weights, config.merge)
 
 
 def answers_of(
-    base: Callable[[], Reader],
+    family: Family,
     adapter: Callable[[str], Adapter],
     sample: Sequence[Document],
     listener: Listener,
@@ -160,13 +156,13 @@ def answers_of(
     """
     listener.stage("ask experts", len(names))
     if BASE in names:
-        yield BASE, Panel([base()]).annotate(sample)
+        yield BASE, family.panel([{}]).annotate(sample)
         listener.step()
         names = [name for name in names if name != BASE]
     for begin in range(0, len(names), _TOGETHER):
         some = names[begin : begin + _TOGETHER]
-        stacked = Stacked(base(), [adapter(name) for name in some])
-        for name, answers in zip(some, annotate_each(stacked, sample), strict=True):
+        answers = family.answers([adapter(name) for name in some], sample)
+        for name, answered in zip(some, answers, strict=True):
             listener.step()
-            yield name, answers
+            yield name, answered
     listener.stage_done("ask experts", [])

@@ -14,7 +14,7 @@ from convener.dictionary.abstention import abstaining
 from convener.errors import ConfigError, DataError
 from convener.evaluation.scores import score
 from convener.models.expert import Expert
-from convener.models.featurise import EncoderConfig
+from convener.models.generator_config import GeneratorConfig
 from convener.models.reader_config import ReaderConfig
 from convener.models.tag_layout import TaggerConfig
 from convener.models.tagger import Tagger
@@ -32,7 +32,7 @@ from convener.training.progress import Listener, Silence
 class RunConfig(BaseModel):
     """Everything that decides a run besides its data.
 
-    `model` is the kind of the experts, and `tagger` or `reader` what they are made of.
+    `model` is the kind of the experts, and `tagger`, `reader` or `generator` what they are made of.
     `labels` fixes the types; without it they are those of the training documents. `abstain` says
     whether unlisted names, and labels that capitals make doubtful, are left out of the loss: never,
     always, or where capitals seem to tell names (`convener.dictionary.abstention.abstaining`).
@@ -43,16 +43,19 @@ class RunConfig(BaseModel):
     seed: int = Field(default=0, ge=0, lt=2**32)
     labels: tuple[str, ...] | None = None
     abstain: Literal["auto", "always", "never"] = "auto"
-    model: Literal["tagger", "reader"] = "tagger"
+    model: Literal["tagger", "reader", "generator"] = "tagger"
     tagger: TaggerConfig = TaggerConfig()
     reader: ReaderConfig = ReaderConfig()
+    generator: GeneratorConfig = GeneratorConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     bond: BondConfig = BondConfig()
 
     @property
-    def expert(self) -> EncoderConfig:
-        """What the experts are made of."""
-        return self.tagger if self.model == "tagger" else self.reader
+    def pretrained(self) -> str:
+        """The encoder or the language model that the experts begin from."""
+        if self.model == "generator":
+            return self.generator.model
+        return (self.tagger if self.model == "tagger" else self.reader).encoder
 
 
 SUPERVISED = RunConfig(
@@ -137,6 +140,11 @@ def train_panel(
         ConfigError: settings that do not fit the data, or a checkpoint of another run.
         DataError: documents that the expert can't learn from.
     """
+    if config.model == "generator":
+        raise ConfigError(
+            "expected taggers or readers, got language models, which have no beliefs to combine: "
+            "set model to tagger or reader"
+        )
     if not any(document.entities for document in documents):
         raise DataError(
             f"expected labelled documents, got {len(documents)} without a single entity: "

@@ -32,8 +32,10 @@ class Served:
         self._alone = recogniser.alone
 
     @property
-    def kind(self) -> Literal["taggers", "readers"]:
+    def kind(self) -> Literal["taggers", "readers", "generators"]:
         """What its experts are."""
+        if self.recogniser.layout is None:
+            return "generators"
         return "readers" if isinstance(self.recogniser.layout, SpanLayout) else "taggers"
 
     @property
@@ -57,7 +59,7 @@ class Served:
     @property
     def nested(self) -> bool:
         """Whether its entities may lie inside one another."""
-        return not self.recogniser.layout.flat
+        return not self.recogniser.flat
 
     def reading(self, documents: list[Document]) -> Sequence[Document]:
         """The documents with the model's entities."""

@@ -171,7 +171,7 @@ class Model(BaseModel):
     )
 
     name: str
-    kind: Literal["taggers", "readers"]
+    kind: Literal["taggers", "readers", "generators"]
     experts: int
     labels: list[str]
     questions: dict[str, str]
