@@ -13,7 +13,11 @@ from convener import Document, Recogniser, load, train
 from convener.errors import ModelError
 from convener.inference.card import render
 from convener.inference.hub import FILES
+from convener.models.generator import Generator
+from convener.models.generator_config import GeneratorConfig
+from convener.panel.spoken import SpokenPanel
 from convener.recipes.run import RunConfig
+from convener.serving.catalogue import load as serving
 from tests.test_bad_input import refusal
 
 
@@ -37,7 +41,11 @@ class Hub:
 
     def upload_folder(self, repo_id: str, folder_path: Path, **settings: Any) -> None:
         self.asked.append(settings)
-        shutil.copytree(folder_path, self.folder / repo_id)
+        for path in filter(Path.is_file, folder_path.rglob("*")):
+            if any(path.match(pattern) for pattern in settings["allow_patterns"]):
+                copy = self.folder / repo_id / path.relative_to(folder_path)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, copy)
 
     def download(self, name: str, allow_patterns: list[str]) -> str:
         self.asked.append({"name": name, "allow_patterns": allow_patterns})
@@ -83,11 +91,23 @@ def test_a_card_edited_on_the_hub_is_no_damage(hub: Hub, model: Recogniser) -> N
         load("ada/drugs")
 
 
-def test_everything_a_model_needs_may_be_fetched(model: Recogniser, tmp_path: Path) -> None:
-    model.save_pretrained(tmp_path / "model")
-    files = [path for path in (tmp_path / "model").rglob("*") if path.is_file()]
-    files.remove(tmp_path / "model" / "training.html")
-    assert all(any(path.match(pattern) for pattern in FILES) for path in files)
+def test_a_language_model_goes_with_its_chat_template(
+    hub: Hub, model: Recogniser, tiny_llama: Path
+) -> None:
+    base = Generator.from_pretrained(str(tiny_llama), ["DRUG"], GeneratorConfig(max_new_tokens=9))
+    base.tokenizer.chat_template = (
+        "{% for message in messages %}{{ message.content }}{% endfor %}Answer:"
+    )
+    speaking = Recogniser(SpokenPanel([base.merged({})]), model.card)
+    speaking.push_to_hub("ada/speaking")
+    (back,) = load("ada/speaking").alone
+    assert back.labels == ("DRUG",)
+    assert (hub.folder / "ada/speaking/expert-0/model/chat_template.jinja").is_file()
+
+
+def test_a_server_takes_models_of_the_hub(hub: Hub, model: Recogniser) -> None:
+    model.push_to_hub("ada/drugs")
+    assert list(serving([Path("ada/drugs")])) == ["drugs"]
 
 
 def test_a_folder_never_asks_the_hub(

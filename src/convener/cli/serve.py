@@ -13,7 +13,10 @@ TOKEN = "CONVENER_TOKEN"
 
 
 def serve(
-    models: Annotated[list[Path], typer.Argument(help="Folders of models.", metavar="MODEL...")],
+    models: Annotated[
+        list[Path],
+        typer.Argument(help="Folders of models, or their names on the hub.", metavar="MODEL..."),
+    ],
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
     token_file: Annotated[

@@ -1,7 +1,7 @@
 """Models on the Hugging Face hub: fetched by name, put there with their card.
 
-Only weights in safetensors and files of text are fetched. What is a folder on this disk never
-touches the network.
+Only weights in safetensors and what a tokenizer needs are fetched, beside text. What is a folder on
+this disk never touches the network.
 """
 
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from convener.errors import ModelError
 
-FILES = ["*.safetensors", "*.json", "*.md", "*.txt"]
+FILES = ["*.safetensors", "*.json", "*.md", "*.txt", "*.jinja", "*.model"]
 
 _NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 

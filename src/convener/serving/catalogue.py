@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from convener.errors import ConfigError
+from convener.inference import hub
 from convener.inference.recogniser import Recogniser
 from convener.models.questions import questions_for
 from convener.models.span_layout import SpanLayout
@@ -108,7 +109,7 @@ class Catalogue:
 
 
 def load(folders: Sequence[Path]) -> dict[str, Recogniser]:
-    """The models in folders, by the folders' names.
+    """The models in folders or on the hub, by their names without what is before the last slash.
 
     Raises:
         ConfigError: two folders of the same name.
@@ -119,7 +120,8 @@ def load(folders: Sequence[Path]) -> dict[str, Recogniser]:
         if names.count(name) > 1:
             raise ConfigError(f"expected models of different names, got {name!r} twice: rename one")
     return {
-        name: Recogniser.from_folder(folder) for name, folder in zip(names, folders, strict=True)
+        name: Recogniser.from_folder(hub.local(folder))
+        for name, folder in zip(names, folders, strict=True)
     }
 
 
