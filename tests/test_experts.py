@@ -12,6 +12,7 @@ from convener import load
 from convener.errors import ConfigError, ConvenerError, DataError, ModelError
 from convener.evaluation.scores import score
 from convener.experts import adapt_library, train_expert
+from convener.inference.memory import Memory
 from convener.inference.shelf import Library
 from convener.models.adapter import apply
 from convener.models.lora import LoraSettings
@@ -113,7 +114,7 @@ def test_answers_are_remembered_and_an_added_expert_costs_its_own(
 
 
 def test_only_those_who_were_not_asked_before_are_asked(library: Path) -> None:
-    shelf = Library.open(library)
+    memory = Memory(Library.open(library))
     calls: list[list[str]] = []
 
     def answer(names: Sequence[str]) -> Iterator[tuple[str, list[Document]]]:
@@ -124,14 +125,14 @@ def test_only_those_who_were_not_asked_before_are_asked(library: Path) -> None:
             yield name, [Document(f"{name} was asked {len(calls)}")]
 
     with pytest.raises(KeyboardInterrupt):
-        shelf.remembered("a sample", ["half", "places", "clinic"], answer)
-    found = shelf.remembered("a sample", ["places", "half"], answer)
-    assert found == shelf.remembered("a sample", ["places", "half"], answer)
+        memory.answers("a sample", ["half", "places", "clinic"], answer)
+    found = memory.answers("a sample", ["places", "half"], answer)
+    assert found == memory.answers("a sample", ["places", "half"], answer)
     assert {name: said[0].text for name, said in found.items()} == {
         "places": "places was asked 2",
         "half": "half was asked 1",
     }
-    shelf.remembered("another", ["half"], answer)
+    memory.answers("another", ["half"], answer)
     assert calls == [["half", "places", "clinic"], ["places"], [], ["half"]]
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from convener import load, train
 from convener.api import distill, evaluate, export
@@ -15,11 +17,14 @@ from convener.experts import adapt_library, train_expert
 from convener.inference.recogniser import Recogniser
 from convener.inference.shelf import Library
 from convener.models import generator as module
+from convener.models.adapter import dense
 from convener.models.generator import Generator
 from convener.models.generator_config import GeneratorConfig
+from convener.panel.merging import MergeConfig, merge
 from convener.panel.selection import integrate
 from convener.panel.spoken import SpokenPanel
 from convener.recipes.adapt import AdaptConfig
+from convener.recipes.audit import judge
 from convener.recipes.run import SUPERVISED, RunConfig, override, train_panel
 from convener.recipes.settings import parsed
 from convener.serving.catalogue import Served
@@ -135,9 +140,65 @@ def test_every_way_of_merging_makes_a_model(
     settings = {"select": "similarity", "experts": 2, "merge": {"method": method}}
     made = adapt_library(library, labelled, ["LOC"], config=parsed(AdaptConfig, settings))
     (expert,) = made.adapted.panel.experts
-    for document in found(made.model, labelled[:6]):
-        assert {entity.label for entity in document.entities} <= {"LOC"}
     assert isinstance(expert, Generator)
+    shelf, names = Library.open(library), made.adapted.chosen["similarity"]
+    whole = merge(
+        [shelf.adapter(name) for name in names], [1.0, 1.0], parsed(MergeConfig, {"method": method})
+    )
+    base = shelf.generator(["LOC"]).merged({}).model.state_dict()
+    after = expert.model.state_dict()
+    for name, change in whole.items():
+        assert dense(change).abs().max() > 0
+        torch.testing.assert_close(after[f"{name}.weight"], base[f"{name}.weight"] + dense(change))
+
+
+def test_a_model_needs_its_base_no_more(
+    labelled: list[Document],
+    tiny_llama: Path,
+    config: Make,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(tiny_llama, "llm")
+    model = train(labelled, config=config(model="llm", steps=2))
+    model.save_pretrained("model")
+    train_expert(labelled, "x", "library", config=config(model="llm", steps=2))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert Library.open(tmp_path / "library").check() == {}
+    shutil.rmtree(tmp_path / "llm")
+    assert found(load(tmp_path / "model"), labelled) == found(model, labelled)
+
+
+def test_layers_that_cannot_be_merged_are_refused_before_any_training(
+    labelled: list[Document], tiny_llama: Path, config: Make, tmp_path: Path
+) -> None:
+    settings = GPT2Config(
+        vocab_size=500, n_positions=256, n_embd=HIDDEN, n_layer=1, n_head=2, eos_token_id=3
+    )
+    folder = tmp_path / "gpt"
+    shutil.copytree(tiny_llama, folder)
+    GPT2LMHeadModel(settings).save_pretrained(folder)
+    run = config(model=str(folder), steps=10**9)
+    assert "plain LoRA of a linear layer" in told(lambda: train(labelled, config=run), ModelError)
+    with pytest.raises(ModelError, match="plain LoRA of a linear layer"):
+        train_expert(labelled, "x", tmp_path / "library", config=run)
+    assert not (tmp_path / "library").exists()
+
+
+def test_what_cannot_be_placed_is_counted(
+    library: Path, labelled: list[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = AdaptConfig(experts=1, select="similarity")
+    model = adapt_library(library, labelled, ["DRUG", "LOC"], config=chosen).model
+    assert evaluate(model, labelled).malformed == model.malformed
+    before = model.malformed
+    said = [5, 6, 7]
+    monkeypatch.setattr(module, "generate", lambda _, prompts, *rest: [(said, True)] * len(prompts))
+    found(model, labelled[:4])
+    found(model, labelled[:2])
+    assert model.malformed == before + 6
 
 
 def test_together_they_answer_with_the_union(library: Path, labelled: list[Document]) -> None:
@@ -184,6 +245,7 @@ def test_what_needs_beliefs_is_refused(
         lambda: export(adapted, tmp_path / "model"),
         lambda: distill(adapted, labelled),
         lambda: train_panel(labelled, config()),
+        lambda: judge(labelled, config(), 2),
     ):
         with pytest.raises(ConfigError, match="taggers or readers, got"):
             action()
@@ -204,15 +266,20 @@ def test_what_does_not_fit_a_library_is_refused(
     distant = override(RunConfig(), {"model": "generator", "generator.model": "x"})
     assert "--gold" in told(expert(library, distant), ConfigError)
     reader = override(SUPERVISED, {"model": "reader", "reader.encoder": str(tiny_encoder)})
-    assert "language models: no readers" in told(expert(library, reader), ConfigError)
+    assert "add --model generator" in told(expert(library, reader), ConfigError)
     assert "another library" in told(expert(library, config(model="other")), ConfigError)
+    three = override(config(), {"bond.experts": 3})
+    assert "got 3 experts" in told(lambda: train(labelled, config=three), ConfigError)
     new = tmp_path / "new"
     assert "got none" in told(expert(new, config(model="")), ConfigError)
     assert "--encoder as its base" in told(expert(new, config(), base=library), ConfigError)
     Library.create(new, reader.reader, 0)
-    assert "no language models" in told(expert(new, config()), ConfigError)
+    assert "leave --model out" in told(expert(new, config()), ConfigError)
     nothing = [Document("tea")]
-    assert "without an entity" in told(lambda: train(nothing, config=config()), DataError)
+    assert "without a single" in told(lambda: train(nothing, config=config()), DataError)
+    assert "in the dev set" in told(
+        lambda: train(labelled, dev=nothing, config=config(steps=10**9)), DataError
+    )
     assert "got none" in told(lambda: train(labelled, config=config(model="")), ConfigError)
 
 
@@ -252,8 +319,9 @@ def test_on_the_command_line(
     assert "both selections agree: one merged model answers" in done.stderr
     assert "<svg" in (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "panel of generators" in convener("info", model).stdout
-    answer = json.loads(convener("predict", model, "--text", "We gave codeine .").stdout)
-    assert {e["label"] for e in answer["entities"]} <= {"DRUG", "LOC"}
+    text = ["--text", "We gave codeine in Oslo today .", "--flat", "--threshold=0.5"]
+    answer = json.loads(convener("predict", model, *text).stdout)
+    assert (19, "LOC") in [(e["start"], e["label"]) for e in answer["entities"]]
     convener(*plain, "--gold", "-o", tmp_path / "alone")
     assert "a language model with LoRA" in (tmp_path / "alone" / "README.md").read_text("utf-8")
     assert "add --gold" in refusal(*plain, "-o", tmp_path / "distant")

@@ -5,7 +5,7 @@ What needs torch is imported where it is used, so an exported model answers with
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,7 +68,7 @@ def train(
         ConfigError: settings that do not fit the data.
         DataError: no labels, or labels that cannot be learnt.
     """
-    from convener.recipes.instruct import instruct
+    from convener.recipes.instruct import Instructed, instruct
     from convener.recipes.portrait import page
     from convener.recipes.run import RunConfig, Trained, override, train_panel
 
@@ -77,28 +77,30 @@ def train(
     training = list(as_documents(documents))
     gold = list(as_documents(dev)) if dev is not None else None
     folder = Path(checkpoint) if checkpoint is not None else None
-    trained = (
-        instruct(training, config, gold, listener)
-        if config.model == "generator"
-        else train_panel(training, config, gold, listener, folder, resume)
-    )
+    made: Instructed | Trained
+    if config.model == "generator":
+        made = instruct(training, config, gold, listener)
+        config = config.model_copy(update={"generator": made.panel.experts[0].config})
+        found, left_out, told = made.found, 0, None
+    else:
+        made = train_panel(training, config, gold, listener, folder, resume)
+        found, left_out = made.panel.annotate(gold or []), made.left_out
+        told = page(made, training, gold or [], found)
     card = Card(
         encoder=config.pretrained,
         documents=len(training),
         groups=len(group_indices(training)),
-        data_sha256=trained.data_sha256,
-        dev_f1=trained.dev_f1,
+        data_sha256=made.data_sha256,
+        dev_f1=made.dev_f1,
         types=_counted(entity.label for d in training for entity in d.entities),
         sources=_counted(entity.source or "the data" for d in training for entity in d.entities),
-        left_out=trained.left_out if isinstance(trained, Trained) else 0,
+        left_out=left_out,
         versions=installed_versions(),
         run=config.model_dump(mode="json"),
-        history=trained.history,
+        history=made.history,
     )
-    found = trained.panel.annotate(gold or [])
-    card = card.model_copy(update=_on_dev(gold, found, trained.panel.labels))
-    told = page(trained, training, gold or [], found) if isinstance(trained, Trained) else None
-    return Recogniser(trained.panel, card, told)
+    card = card.model_copy(update=_on_dev(gold, found, made.panel.labels))
+    return Recogniser(made.panel, card, told)
 
 
 def distill(
@@ -200,13 +202,15 @@ def load(model: str | Path, device: str | None = None) -> Recogniser:
 class Evaluation:
     """Scores, the 95 % interval of exact F1, and gold types that the model can't find.
 
-    `calibration_error`, from 0 to 1, is that of `convener.evaluation.calibration`.
+    `calibration_error`, from 0 to 1, is that of `convener.evaluation.calibration`; `malformed`
+    counts what a language model said and is no entity of the text.
     """
 
     scores: Scores
     interval: tuple[float, float]
     unknown_labels: tuple[str, ...]
     calibration_error: float | None = None
+    malformed: int = 0
 
     def as_dict(self) -> dict[str, object]:
         """Everything in percentages."""
@@ -215,6 +219,7 @@ class Evaluation:
             "f1_interval": [round(100 * bound, 2) for bound in self.interval],
             "unknown_labels": list(self.unknown_labels),
             "calibration_error": self.calibration_error,
+            "malformed": self.malformed,
         }
 
 
@@ -229,7 +234,8 @@ def evaluate(
         DataError: there is no gold entity to find.
     """
     recogniser, gold, found = _answered(model, data)
-    return evaluation(gold, found, recogniser.labels, dictionary)
+    result = evaluation(gold, found, recogniser.labels, dictionary)
+    return replace(result, malformed=recogniser.malformed)
 
 
 def report(
@@ -251,7 +257,7 @@ def report(
     if result.calibration_error is not None:
         title += f", calibration error {result.calibration_error:.3f}"
     page = render(title, result.scores, result.interval, mistakes(gold, found), matrix)
-    return result, page
+    return replace(result, malformed=recogniser.malformed), page
 
 
 def _answered(

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from convener.api import Texts, as_documents
-from convener.errors import ConfigError, DataError
+from convener.errors import ConfigError
 from convener.inference.card import Card, installed_versions
+from convener.inference.memory import Memory
 from convener.inference.recogniser import Recogniser
 from convener.inference.shelf import Library
 from convener.models.adapter import Adapter
@@ -22,12 +23,13 @@ from convener.models.sentences import domain
 from convener.panel.library import ExpertCard
 from convener.panel.selection import Vector, sampled
 from convener.recipes.adapt import AdaptConfig, Adapted, adapt
-from convener.recipes.instruct import check, instruct
+from convener.recipes.instruct import check_plain, instruct
 from convener.recipes.multitask import longest_entity, nests
 from convener.recipes.run import (
     SUPERVISED,
     RunConfig,
     Trained,
+    check_labelled,
     fingerprint,
     override,
     train_panel,
@@ -68,23 +70,23 @@ def train_expert(
     if config.model == "tagger":
         config = override(config, {"model": "reader"})
     if config.model == "generator":
-        check(config)
+        check_plain(config)
     training = list(as_documents(documents))
     gold = list(as_documents(dev)) if dev is not None else None
+    check_labelled(training, gold)
     folder = Path(library)
     shelf = _opened(folder, config, base)
     if name in shelf.names:
         raise ConfigError(f"{folder} has an expert {name!r} already: remove it or choose a name")
     labels = config.labels or labels_of(training)
-    questions = questions_for(labels, config.reader.questions) if labels else {}
-    if not questions:
-        raise DataError(f"expected labelled documents, got {len(training)} without an entity")
+    questions = questions_for(labels, config.reader.questions)
     width, nested = longest_entity(training), nests(training)
     if config.model == "generator":
         settings = config.generator.model_copy(update={"seed": config.seed})
         student = shelf.generator(tuple(questions), settings)
         dev_f1 = instruct(training, config, gold, listener, student).dev_f1
         learnt: Adapter = student.changes()
+        config = config.model_copy(update={"generator": student.config})
     else:
         before = shelf.reader(questions, width, nested)
         kept = Path(checkpoint) if checkpoint is not None else None
@@ -183,20 +185,20 @@ def adapt_library(
     target = list(as_documents(texts))
     questions = dict(types) if isinstance(types, Mapping) else questions_for(types)
     texts_of = [document.text for document in target]
-    vector = shelf.remembered_vector(
+    memory = Memory(shelf)
+    vector = memory.vector(
         f"{config.seed} {fingerprint(target)}", lambda: domain(texts_of, config.seed)[0]
     )
     labelled = list(as_documents(gold)) if gold is not None else None
     sample = labelled or [
         target[index] for index in sampled(len(target), config.sentences, config.seed)
     ]
-    width = max((card.width for card in cards.values()), default=1)
-    nested = any(card.nested for card in cards.values())
+    settings = shelf.settings(cards.values())
     asked = hashlib.sha256(
-        f"{json.dumps(questions)} {width} {nested} {fingerprint(sample)}".encode()
+        f"{json.dumps(questions)} {settings.model_dump_json()} {fingerprint(sample)}".encode()
     ).hexdigest()
     adapted = adapt(
-        shelf.family(questions, width, nested),
+        shelf.family(questions, settings),
         questions,
         cards,
         shelf.adapter,
@@ -204,7 +206,7 @@ def adapt_library(
         [replace(document, entities=()) for document in sample],
         config,
         labelled,
-        partial(shelf.remembered, asked),
+        partial(memory.answers, asked),
         listener,
     )
     card = Card(

@@ -74,6 +74,7 @@ def show(result: "Evaluation") -> None:
     for name, known in (("seen", scores.seen), ("unseen", scores.unseen)):
         if known is not None and known.gold:
             out.print(f"recall on {name} names {100 * known.recall:.2f} of {known.gold}")
+    options.tell_malformed(result.malformed)
     if result.unknown_labels:
         names = ", ".join(result.unknown_labels)
         err.print(f"the model does not know these labels, counted as missed: {names}", markup=False)

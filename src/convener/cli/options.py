@@ -111,3 +111,9 @@ def gazetteer(
     for line in lines:
         err.print(line, markup=False)
     return loaded
+
+
+def tell_malformed(count: int) -> None:
+    """Say how much of what a language model said was dropped."""
+    if count:
+        err.print(f"dropped {count} parts of answers that name no entity of their text")

@@ -58,6 +58,7 @@ def predict(
         recogniser = recogniser.ask(questions)
     documents = iter([Document(text)]) if text is not None else options.documents(source, on_error)
     write(output, recogniser.annotate(documents, threshold=threshold, flat=flat))
+    options.tell_malformed(recogniser.malformed)
 
 
 def _by_workers(

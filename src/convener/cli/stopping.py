@@ -23,7 +23,7 @@ def stoppable(output: Path, resume: bool) -> Iterator[tuple[Path, bool]]:
         yield checkpoint, resume
     except KeyboardInterrupt:
         done = f"{checkpoint} holds what is done, --resume takes it up"
-        kept = done if checkpoint.is_dir() else "nothing was done yet"
+        kept = done if checkpoint.is_dir() else "there is nothing to take up"
         err.print(f"convener: stopped: {kept}", markup=False)
         raise
     shutil.rmtree(checkpoint, ignore_errors=True)

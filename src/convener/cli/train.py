@@ -92,14 +92,15 @@ def train(
         _check_target(output)
     if expert is not None and model is options.Kind.TAGGER:
         raise ConfigError("experts of a library are readers or language models, got tagger")
-    kind = model or (options.Kind.READER if expert is not None else None)
     changes = {
         "bond.experts": experts,
         "seed": seed,
-        "model": kind.value if kind is not None else None,
+        "model": model.value if model is not None else None,
         "labels": _names(labels) if labels is not None else None,
     }
-    run = _configuration(gold, paper, config, changes, setting or [], encoder, questions)
+    run = _configuration(
+        gold, paper, config, changes, setting or [], encoder, questions, expert is not None
+    )
     documents = options.documents(data, on_error)
     if dictionary is not None:
         labeller = Labeller(options.gazetteer(dictionary, names_label, case), nested=nested)
@@ -126,6 +127,7 @@ def _configuration(
     settings: Sequence[str],
     encoder: str | None,
     questions: Path | None,
+    expert: bool,
 ) -> "RunConfig":
     from convener.models.questions import read_questions
     from convener.recipes.run import PAPERS, SUPERVISED, RunConfig, override, parse_config
@@ -135,6 +137,8 @@ def _configuration(
         base = parse_config(_json_file(config))
     given = {name: value for name, value in changes.items() if value is not None}
     run = override(base, given | dict(map(_setting, settings)))
+    if expert and run.model == "tagger":
+        run = override(run, {"model": "reader"})
     if encoder is not None:
         part = "model" if run.model == "generator" else "encoder"
         run = override(run, {f"{run.model}.{part}": encoder})

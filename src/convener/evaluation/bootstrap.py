@@ -29,7 +29,12 @@ def share_above(
     """How often, in [0, 1], exact F1 is above that of `others` when both are drawn anew alike.
 
     The two are counts of the same units in the same order, by two models: a paired bootstrap.
+
+    Raises:
+        ValueError: they are not as many.
     """
+    if len(parts) != len(others):
+        raise ValueError(f"expected counts of the same units, got {len(parts)} and {len(others)}")
     return float((_drawn(parts, samples, seed) > _drawn(others, samples, seed)).mean())
 
 

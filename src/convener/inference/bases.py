@@ -14,7 +14,6 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from convener.errors import ModelError
-from convener.models.devices import available
 from convener.models.generator_config import GeneratorConfig
 from convener.models.reader import Reader
 from convener.models.reader_config import ReaderConfig
@@ -75,7 +74,7 @@ def generator(config: GeneratorConfig, base: str, labels: Sequence[str]) -> "Gen
     made = Generator.from_pretrained(config.model, labels, config)
     if fingerprint(made.model) != base:
         raise _other_than_its_base(f"the language model {config.model!r}")
-    return made.to(available())
+    return made
 
 
 def fingerprint(model: nn.Module) -> str:

@@ -155,6 +155,8 @@ It knows the types above and no others{% if flat %}, and finds no entity inside 
 {%- if not card.run.adapt %}
 {%- if card.dev_f1 is none %}
 No dev set chose among the states of the run, and no score is known.
+{%- elif card.run.model == "generator" %}
+The dev set chose nothing.
 {%- else %}
 The dev set also chose among the states of the run, so the score on it is somewhat too high.
 {%- endif %}

@@ -11,9 +11,10 @@ from convener.text.documents import Document, Entity
 def kept(document: Document, threshold: float, flat: bool) -> Document:
     """The document with entities that score at least `threshold`.
 
-    With `flat`, of entities that overlap the set with the largest sum of scores stays.
+    With `flat`, of entities that overlap the set with the largest sum of scores stays. Entities
+    without a score, such as those of language models, are taken for sure.
     """
-    sure = [entity for entity in document.entities if (entity.score or 0.0) >= threshold]
+    sure = [entity for entity in document.entities if _score(entity) >= threshold]
     return replace(document, entities=tuple(_apart(sure) if flat else sure))
 
 
@@ -29,5 +30,9 @@ def checked(threshold: float) -> float:
 
 
 def _apart(entities: Sequence[Entity]) -> list[Entity]:
-    spans = [Span(e.start, e.end, n, e.score or 0.0) for n, e in enumerate(entities)]
+    spans = [Span(e.start, e.end, n, _score(e)) for n, e in enumerate(entities)]
     return [entities[span.type] for span in best_apart(spans)]
+
+
+def _score(entity: Entity) -> float:
+    return 1.0 if entity.score is None else entity.score

@@ -68,6 +68,11 @@ class Recogniser:
         return self._answering.flat
 
     @property
+    def malformed(self) -> int:
+        """How much of what language models said so far is no entity of the text; 0 of others."""
+        return getattr(self._answering, "malformed", 0)
+
+    @property
     def alone(self) -> "list[Recogniser]":
         """Each expert by itself; none of an exported model, whose experts only answer together."""
         if isinstance(self._answering, ExportedPanel):

@@ -4,23 +4,18 @@
     base.safetensors        of readers: what of the base is not the pretrained encoder's
     NAME/card.json          what is known of an expert
     NAME/adapter.safetensors    how it changes the base
-    .answers/               what experts answered on samples, and the vectors of targets, kept for
-                            the next selection
+    .answers/               what experts answered (`memory`)
 
 Adding an expert is adding a folder. An expert made for another base is refused.
 """
 
-import hashlib
-import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
-from safetensors.numpy import load_file as load_arrays
-from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -28,14 +23,12 @@ from convener.errors import ConfigError, ConvenerError, ModelError
 from convener.files import new_folder, sha256
 from convener.inference import bases
 from convener.models.adapter import Adapter, flat, unflat
+from convener.models.encoders import placed
 from convener.models.generator_config import GeneratorConfig
 from convener.models.reader import Reader
 from convener.models.reader_config import ReaderConfig
 from convener.panel.library import ExpertCard
-from convener.panel.selection import Vector
 from convener.recipes.families import Family, Generators, Readers
-from convener.text.documents import Document
-from convener.text.formats import read, write
 from convener.training.checkpoints import apart
 
 if TYPE_CHECKING:
@@ -49,7 +42,7 @@ _INDEX, _BASE, _CARD, _ADAPTER = (
     "card.json",
     "adapter.safetensors",
 )
-_ANSWERS = ".answers"
+_LENGTHS = ("window", "overlap", "max_new_tokens")
 
 
 class LibraryConfig(BaseModel):
@@ -90,6 +83,7 @@ class Library:
         """
         _check_new(folder)
         config, base, kept = bases.begun(reader, seed, trained)
+        config = config.model_copy(update={"encoder": placed(config.encoder)})
         made = LibraryConfig(reader=config, base=bases.fingerprint(base))
         return cls._written(folder, made, kept)
 
@@ -98,13 +92,17 @@ class Library:
         """A new library, whose base is a language model as it was published.
 
         Raises:
-            ModelError: it can't be loaded, or there is something at `folder` already.
+            ModelError: it can't be loaded, its LoRA can't be merged, or there is something at
+                `folder` already.
         """
-        from convener.models.language_model import load
+        from convener.models.generator import Generator
 
         _check_new(folder)
-        model, _ = load(config.model, config.precision)
-        return cls._written(folder, LibraryConfig(generator=config, base=bases.fingerprint(model)))
+        config = config.model_copy(update={"model": placed(config.model)})
+        base = Generator.from_pretrained(config.model, tuple(bases.ANY), config)
+        base.changes()
+        made = LibraryConfig(generator=config, base=bases.fingerprint(base.model))
+        return cls._written(folder, made)
 
     @classmethod
     def _written(
@@ -142,7 +140,10 @@ class Library:
             ModelError: the encoder or the base is not the one that the experts were made for.
         """
         if self.config.reader is None:
-            raise ConfigError(f"{self.folder} has experts that are language models: no readers")
+            raise ConfigError(
+                f"expected a library of readers, got {self.folder}, whose experts are language "
+                "models: add --model generator"
+            )
         config = self.config.reader.model_copy(update={"width": width, "nested": nested})
         return bases.reader(config, self.folder / _BASE, self.config.base, questions)
 
@@ -157,8 +158,11 @@ class Library:
         """
         own = self.config.generator
         if own is None:
-            raise ConfigError(f"{self.folder} has experts that are readers: no language models")
-        if settings is not None and settings.model not in ("", own.model):
+            raise ConfigError(
+                f"expected a library of language models, got {self.folder}, whose experts are "
+                "readers: leave --model out, or make another library"
+            )
+        if settings is not None and placed(settings.model) not in ("", own.model):
             raise ConfigError(
                 f"the experts of {self.folder} change the language model {own.model!r}, "
                 f"got {settings.model!r}: leave it out, or make another library"
@@ -167,12 +171,27 @@ class Library:
         config = (settings or own).model_copy(update=same)
         return bases.generator(config, self.config.base, labels)
 
-    def family(self, questions: Mapping[str, str], width: int, nested: bool) -> Family:
+    def settings(self, cards: Iterable[ExpertCard]) -> ReaderConfig | GeneratorConfig:
+        """How the base reads what all these experts were taught."""
+        taught = list(cards)
+        nested: dict[str, object] = {"nested": any(card.nested for card in taught)}
+        own = self.config.generator
+        if own is None:
+            assert self.config.reader is not None
+            width = max((card.width for card in taught), default=1)
+            return self.config.reader.model_copy(update=nested | {"width": width})
+        runs = [own, *(GeneratorConfig.model_validate(card.run["generator"]) for card in taught)]
+        most = {name: max(getattr(run, name) for run in runs) for name in _LENGTHS}
+        return own.model_copy(update=nested | most)
+
+    def family(
+        self, questions: Mapping[str, str], settings: ReaderConfig | GeneratorConfig
+    ) -> Family:
         """The base, asked these questions, for `convener.recipes.adapt`."""
-        if self.config.generator is not None:
-            settings = self.config.generator.model_copy(update={"nested": nested})
+        if isinstance(settings, GeneratorConfig):
             return Generators(self.generator(tuple(questions), settings))
-        return Readers(self.reader(questions, width, nested).clone)
+        base = bases.reader(settings, self.folder / _BASE, self.config.base, questions)
+        return Readers(base.clone)
 
     @property
     def names(self) -> list[str]:
@@ -230,7 +249,7 @@ class Library:
     def check(self) -> dict[str, str]:
         """What is wrong, by expert; empty if nothing is."""
         wrong: dict[str, str] = {}
-        self.family(bases.ANY, 1, False)
+        self.family(bases.ANY, self.settings([]))
         for name in self.names:
             try:
                 self.card(name)
@@ -239,37 +258,9 @@ class Library:
                 wrong[name] = str(error)
         return wrong
 
-    def remembered(
-        self,
-        asked: str,
-        names: Sequence[str],
-        answer: Callable[[Sequence[str]], Iterable[tuple[str, list[Document]]]],
-    ) -> dict[str, list[Document]]:
-        """What experts answered to `asked`; `answer` asks those that were not asked it before.
-
-        The base answers by an empty name.
-        """
-        paths = {name: self._answers(asked, name) for name in names}
-        for name, answers in answer([name for name in names if not paths[name].is_file()]):
-            write(paths[name], answers)
-        return {name: list(read(path)) for name, path in paths.items()}
-
-    def remembered_vector(self, asked: str, compute: Callable[[], Vector]) -> Vector:
-        """The vector of a target, from the last time if it was computed before."""
-        path = self.folder / _ANSWERS / f"{hashlib.sha256(asked.encode()).hexdigest()}.safetensors"
-        if path.is_file():
-            return load_arrays(path)["vector"]
-        vector = compute()
-        path.parent.mkdir(exist_ok=True)
-        partial = path.with_suffix(f".partial-{os.getpid()}")
-        save_arrays({"vector": vector}, partial)
-        partial.replace(path)
-        return vector
-
-    def _answers(self, asked: str, name: str) -> Path:
-        changes = sha256(self.folder / name / _ADAPTER) if name else "base"
-        key = hashlib.sha256(f"{asked} {changes}".encode())
-        return self.folder / _ANSWERS / f"{key.hexdigest()}.jsonl"
+    def changed(self, name: str) -> str:
+        """The SHA-256 of how an expert changes the base."""
+        return sha256(self.folder / name / _ADAPTER)
 
     def _checked(self, folder: Path) -> ExpertCard:
         path = folder / _CARD

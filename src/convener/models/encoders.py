@@ -76,6 +76,12 @@ def resolve(name: str) -> tuple[str, bool]:
     return name, False
 
 
+def placed(name: str) -> str:
+    """The name, a folder's made absolute, so that it says the same from anywhere."""
+    path = Path(name).expanduser()
+    return str(path.resolve()) if name not in ("", MINILM) and path.is_dir() else name
+
+
 class TokenizerPieces(WordPieces):
     """Sub-words as a tokenizer of transformers cuts them."""
 

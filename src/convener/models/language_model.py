@@ -7,6 +7,7 @@ published with are not heeded: an answer is the most probable token each time.
 
 import copy
 import inspect
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -93,7 +94,9 @@ def adapt(model: PreTrainedModel, config: GeneratorConfig) -> None:
     )
     targets = short(wanted if isinstance(wanted, str) else sorted(wanted))
     try:
-        inject_adapter_in_model(lora, model)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "fan_in_fan_out")
+            inject_adapter_in_model(lora, model)
     except ValueError as error:
         raise ConfigError(
             f"target_modules {targets} do not fit {type(model).__name__} ({line(error)}): "

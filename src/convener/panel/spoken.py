@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 
 class SpokenPanel:
-    """Generators and their joint answer: the union of what each names, without scores."""
+    """Generators and their joint answer: the union of what each names, without scores.
+
+    `malformed` counts what they said in all their answers that is no entity of the text.
+    """
 
     def __init__(self, experts: "Sequence[Generator]") -> None:
         if not experts:
             raise ConfigError("expected at least one expert, got none")
         self.experts = list(experts)
+        self.malformed = 0
         if len({expert.labels for expert in experts}) > 1:
             raise ConfigError("expected experts that are asked for the same types")
 
@@ -48,6 +52,7 @@ class SpokenPanel:
     def annotate(self, documents: Sequence[Document]) -> list[Document]:
         """The documents with the panel's entities in place of any they had."""
         alone = [expert.annotate(documents) for expert in self.experts]
+        self.malformed += sum(expert.malformed for expert in self.experts)
         return [
             replace(found[0], entities=integrate([d.entities for d in found], self.flat))
             for found in zip(*alone, strict=True)

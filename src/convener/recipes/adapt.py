@@ -120,13 +120,16 @@ def adapt(
     distinct: dict[frozenset[str], str] = {}
     for kind, names in chosen.items():
         distinct.setdefault(frozenset(names), kind)
+
+    def changes() -> Iterator[Adapter]:
+        for kind in distinct.values():
+            yield merged(rankings[kind][: config.experts], adapter, config)
+            listener.step()
+
     listener.stage("merge experts", len(distinct))
-    changes = []
-    for kind in distinct.values():
-        changes.append(merged(rankings[kind][: config.experts], adapter, config))
-        listener.step()
+    panel = family.panel(changes())
     listener.stage_done("merge experts", [])
-    return Adapted(family.panel(changes), rankings, chosen)
+    return Adapted(panel, rankings, chosen)
 
 
 def merged(
@@ -161,7 +164,7 @@ def answers_of(
         names = [name for name in names if name != BASE]
     for begin in range(0, len(names), _TOGETHER):
         some = names[begin : begin + _TOGETHER]
-        answers = family.answers([adapter(name) for name in some], sample)
+        answers = family.answers(map(adapter, some), sample)
         for name, answered in zip(some, answers, strict=True):
             listener.step()
             yield name, answered

@@ -1,10 +1,11 @@
 """What adapting a library does with experts that are readers, and with language models."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from convener.models.adapter import Adapter, apply
+from convener.models.devices import available
 from convener.models.reader import Reader
 from convener.models.stacked import Stacked
 from convener.panel.panel import Panel, annotate_each
@@ -15,18 +16,15 @@ if TYPE_CHECKING:
     from convener.models.generator import Generator
 
 
-Answers: TypeAlias = list[list[Document]]
-
-
 class Family(Protocol):
     """Experts of one base, all asked the questions of a target."""
 
     def answers(
-        self, changes: Sequence[Adapter], sample: Sequence[Document]
-    ) -> list[list[Document]]:
+        self, changes: Iterable[Adapter], sample: Sequence[Document]
+    ) -> Iterator[list[Document]]:
         """What the base answers with each of the changes by itself."""
 
-    def panel(self, changes: Sequence[Adapter]) -> AnyPanel:
+    def panel(self, changes: Iterable[Adapter]) -> AnyPanel:
         """The base with each of the changes, answering together."""
 
 
@@ -37,31 +35,40 @@ class Readers:
     base: Callable[[], Reader]
 
     def answers(
-        self, changes: Sequence[Adapter], sample: Sequence[Document]
-    ) -> list[list[Document]]:
+        self, changes: Iterable[Adapter], sample: Sequence[Document]
+    ) -> Iterator[list[Document]]:
         """Of all at once, sharing what the base computes."""
-        return annotate_each(Stacked(self.base(), changes), sample)
+        yield from annotate_each(Stacked(self.base(), list(changes)), sample)
 
-    def panel(self, changes: Sequence[Adapter]) -> Panel:
+    def panel(self, changes: Iterable[Adapter]) -> Panel:
         """Several answer by the union of their spans, one by itself."""
-        readers = [self.base() for _ in changes]
-        for reader, change in zip(readers, changes, strict=True):
-            apply(reader, change)
+        readers = [self._changed(change) for change in changes]
         return Panel(readers, "union" if len(readers) > 1 else "mean")
+
+    def _changed(self, change: Adapter) -> Reader:
+        reader = self.base()
+        apply(reader, change)
+        return reader
 
 
 @dataclass(frozen=True, slots=True)
 class Generators:
-    """`base` is the language model, asked for the target's types."""
+    """`base` is the language model, asked for the target's types; it stays where it is.
+
+    Its changed copies work on the accelerator, where there is one.
+    """
 
     base: "Generator"
 
     def answers(
-        self, changes: Sequence[Adapter], sample: Sequence[Document]
-    ) -> list[list[Document]]:
-        """Of one after another, so that one copy of the model is in memory."""
-        return [self.base.merged(change).annotate(sample) for change in changes]
+        self, changes: Iterable[Adapter], sample: Sequence[Document]
+    ) -> Iterator[list[Document]]:
+        """Of one after another, so that there is one copy of the model at a time."""
+        return (self._changed(change).annotate(sample) for change in changes)
 
-    def panel(self, changes: Sequence[Adapter]) -> SpokenPanel:
+    def panel(self, changes: Iterable[Adapter]) -> SpokenPanel:
         """All are whole models."""
-        return SpokenPanel([self.base.merged(change) for change in changes])
+        return SpokenPanel([self._changed(change) for change in changes])
+
+    def _changed(self, change: Adapter) -> "Generator":
+        return self.base.merged(change).to(available())

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convener.errors import ConfigError, DataError
+from convener.errors import ConfigError
 from convener.evaluation.scores import score
 from convener.models.devices import available
 from convener.panel.spoken import SpokenPanel
-from convener.recipes.run import RunConfig, fingerprint
+from convener.recipes.run import RunConfig, check_labelled, fingerprint
 from convener.text.documents import Document, labels_of
 from convener.training.progress import Listener, Silence
 
@@ -24,12 +24,17 @@ STAGE = "teach the language model"
 
 @dataclass(frozen=True, slots=True)
 class Instructed:
-    """A panel of one generator, the figures of its training, the fingerprint of the documents."""
+    """A panel of one generator, and the figures of its training.
+
+    `found` are the dev documents as it answers them, `data_sha256` is the fingerprint of the
+    training documents.
+    """
 
     panel: SpokenPanel
     history: list[dict[str, object]]
     data_sha256: str
     dev_f1: float | None
+    found: list[Document]
 
 
 def instruct(
@@ -39,36 +44,44 @@ def instruct(
     listener: Listener | None = None,
     generator: "Generator | None" = None,
 ) -> Instructed:
-    """Teach a generator, that of the configuration or another one, what the documents say.
+    """Teach a generator what the documents say.
+
+    One that is given is taught as it is. Otherwise it is that of the configuration, and what it
+    learnt is merged into it, so that it needs its base no more.
 
     Raises:
         ConfigError: settings of other recipes, no language model, or one that does not fit.
         DataError: no labels, or labels that can't be learnt.
+        ModelError: LoRA of the language model can't be merged.
     """
-    check(config)
-    labels = config.labels or labels_of(documents)
-    if not labels:
-        raise DataError(f"expected labelled documents, got {len(documents)} without an entity")
+    check_plain(config)
+    check_labelled(documents, dev)
     from convener.models.generator import Generator
 
     listener = listener or Silence()
-    settings = config.generator.model_copy(update={"seed": config.seed})
-    if generator is None:
-        generator = Generator.from_pretrained(settings.model, labels, settings)
-    listener.stage(STAGE, generator.config.steps)
-    loss = generator.to(available()).fit(documents, listener.step)
-    panel = SpokenPanel([generator])
-    dev_f1 = round(100 * score(dev, panel.annotate(dev)).exact.f1, 2) if dev else None
+    student = generator
+    if student is None:
+        settings = config.generator.model_copy(update={"seed": config.seed})
+        labels = config.labels or labels_of(documents)
+        student = Generator.from_pretrained(settings.model, labels, settings)
+    student.changes()
+    listener.stage(STAGE, student.config.steps)
+    loss = student.to(available()).fit(documents, listener.step)
+    panel = SpokenPanel([student if generator is not None else student.merged(student.changes())])
+    found = panel.annotate(dev or [])
+    dev_f1 = round(100 * score(dev, found).exact.f1, 2) if dev else None
     record: dict[str, object] = {"stage": STAGE, "loss": round(loss, 4), "dev_f1": dev_f1}
     listener.round(record)
     listener.stage_done(STAGE, [])
-    return Instructed(panel, [record], fingerprint(documents), dev_f1)
+    return Instructed(panel, [record], fingerprint(documents), dev_f1, found)
 
 
-def check(config: RunConfig) -> None:
+def check_plain(config: RunConfig) -> None:
     """Raise ConfigError if a configuration is not that of plain training."""
-    if config.bond.self_training or config.bond.experts != 1:
+    if config.bond.self_training:
         raise ConfigError(
             "expected plain training of a language model, got the recipe for distant labels: "
             "add --gold, which takes the labels as they are"
         )
+    if config.bond.experts != 1:
+        raise ConfigError(f"expected 1 language model to teach, got {config.bond.experts} experts")

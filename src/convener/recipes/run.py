@@ -143,15 +143,9 @@ def train_panel(
     if config.model == "generator":
         raise ConfigError(
             "expected taggers or readers, got language models, which have no beliefs to combine: "
-            "set model to tagger or reader"
+            "use another model"
         )
-    if not any(document.entities for document in documents):
-        raise DataError(
-            f"expected labelled documents, got {len(documents)} without a single entity: "
-            "label them first, or check that the dictionary fits the text"
-        )
-    if dev is not None and not any(document.entities for document in dev):
-        raise DataError(f"expected gold labels in the dev set, got {len(dev)} documents without")
+    check_labelled(documents, dev)
     listener = listener or Silence()
     labels = config.labels or labels_of(documents)
     accelerator = Accelerator()
@@ -182,6 +176,17 @@ def train_panel(
     assigned = () if recipe.assigned is None else tuple(recipe.assigned.tolist())
     left_out = sum(len(d.entities) for d in documents) - sum(len(d.entities) for d in supervision)
     return Trained(Panel(recipe.experts), history, data, assigned, left_out)
+
+
+def check_labelled(documents: Sequence[Document], dev: Sequence[Document] | None) -> None:
+    """Raise DataError if there is nothing to learn from, or nothing to score on in the dev set."""
+    if not any(document.entities for document in documents):
+        raise DataError(
+            f"expected labelled documents, got {len(documents)} without a single entity: "
+            "label them first, or check that the dictionary fits the text"
+        )
+    if dev is not None and not any(document.entities for document in dev):
+        raise DataError(f"expected gold labels in the dev set, got {len(dev)} documents without")
 
 
 def make_expert(documents: Sequence[Document], labels: Sequence[str], config: RunConfig) -> Expert:
