@@ -1,9 +1,10 @@
 """One run from labelled documents to a panel, described by one typed configuration."""
 
 import hashlib
+import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -36,6 +37,9 @@ class RunConfig(BaseModel):
     `labels` fixes the types; without it they are those of the training documents. `abstain` says
     whether unlisted names, and labels that capitals make doubtful, are left out of the loss: never,
     always, or where capitals seem to tell names (`convener.dictionary.abstention.abstaining`).
+    `words` says how documents are read in training that bring words of their own, such as those of
+    CoNLL files: as given, or mixed, which is every second one by the words that raw text is cut
+    into (`convener.text.tokens`), so that a model reads both.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,6 +47,7 @@ class RunConfig(BaseModel):
     seed: int = Field(default=0, ge=0, lt=2**32)
     labels: tuple[str, ...] | None = None
     abstain: Literal["auto", "always", "never"] = "auto"
+    words: Literal["given", "mixed"] = "given"
     model: Literal["tagger", "reader", "generator"] = "tagger"
     tagger: TaggerConfig = TaggerConfig()
     reader: ReaderConfig = ReaderConfig()
@@ -60,6 +65,7 @@ class RunConfig(BaseModel):
 
 SUPERVISED = RunConfig(
     abstain="never",
+    words="mixed",
     optimiser=OptimiserConfig(learning_rate=2e-4),
     bond=BondConfig(experts=1, self_training=False, warmup_rounds=12),
 )
@@ -153,6 +159,8 @@ def train_panel(
     supervision: Sequence[Document] = documents
     if config.abstain != "never":
         supervision = abstaining(documents, 1.0 if config.abstain == "auto" else math.inf)
+    if config.words == "mixed":
+        supervision = mixed(supervision)
     recipe = kind(
         supervision, expert, config.bond, config.optimiser, config.seed, accelerator, listener
     )
@@ -187,6 +195,17 @@ def check_labelled(documents: Sequence[Document], dev: Sequence[Document] | None
         )
     if dev is not None and not any(document.entities for document in dev):
         raise DataError(f"expected gold labels in the dev set, got {len(dev)} documents without")
+
+
+def mixed(documents: Sequence[Document]) -> list[Document]:
+    """The documents, of those with words of their own every second one without them."""
+    own = itertools.count()
+    return [
+        replace(document, tokens=None)
+        if document.tokens is not None and next(own) % 2
+        else document
+        for document in documents
+    ]
 
 
 def make_expert(documents: Sequence[Document], labels: Sequence[str], config: RunConfig) -> Expert:
