@@ -40,7 +40,7 @@ class Method:
 
 
 METHODS = {
-    "gold": Method("gold"),
+    "gold": Method("gold", {"words": "given"}),
     "bond": Method("bond"),
     "bond-published": Method("bond", kind="Published", chooses="test"),
     "bond-moe": Method("bond-moe"),

@@ -19,7 +19,7 @@ from convener.inference.card import installed_versions
 from convener.recipes.run import SUPERVISED, RunConfig, override
 
 RESULTS = Path(__file__).parent / "results" / "choices.json"
-SHAPES = {"bond.warmup_rounds": 5, "bond.expert_rounds": 1}
+SHAPES = {"words": "given", "bond.warmup_rounds": 5, "bond.expert_rounds": 1}
 STAGE_ONE = {
     "bond.experts": 1,
     "bond.self_training": False,

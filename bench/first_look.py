@@ -88,7 +88,7 @@ def run(set: str, method: str, seed: int, encoder: str) -> list[jobs.Row]:
 
     settings = {"seed": seed, "tagger.encoder": encoder}
     if method == "gold":
-        config = override(SUPERVISED, settings)
+        config = override(SUPERVISED, settings | {"words": "given"})
         model = api.train(documents("train.gold"), dev=dev, config=config)
     else:
         experts = 1 if method == "bond" else 3

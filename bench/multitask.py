@@ -95,6 +95,7 @@ def run(
         training, dev = (without(documents, UNSEEN[set]) for documents in (training, dev))
     changes: dict[str, object] = {
         "seed": seed,
+        "words": "given",
         "bond.round_steps": steps,
         "bond.warmup_rounds": rounds - 1,
         "bond.expert_rounds": 1,

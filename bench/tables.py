@@ -72,6 +72,22 @@ def no_dev() -> str:
     )
 
 
+def words() -> str:
+    """Taggers of tokenised text on that text and on raw text."""
+    rows = load("words")
+
+    def cell(words: str, column: str) -> str:
+        return summary([row[column] for row in rows if row["words"] == words])
+
+    return table(
+        ["trained on", "words as given", "words of raw text"],
+        (
+            [name, cell(kind, "given_f1"), cell(kind, "raw_f1")]
+            for kind, name in (("given", "words as given"), ("mixed", "both (`--gold`)"))
+        ),
+    )
+
+
 def choices() -> str:
     """Dev F1 with and without what the defaults do."""
     rows = load("choices")
@@ -101,7 +117,7 @@ def throughput() -> str:
 TABLES = {
     f.__name__: f
     for f in (
-        *(demo, details, choices, no_dev, throughput),
+        *(demo, details, choices, words, no_dev, throughput),
         *(reader_tables.multitask, reader_tables.multitask_types, reader_tables.type_attention),
         *(reader_tables.type_questions, reader_tables.multitask_cost),
         *(

@@ -23,7 +23,7 @@ from convener.models.expert import Expert
 from convener.panel.panel import Panel
 from convener.recipes.bond import derived_seed
 from convener.recipes.rounds import Recipe, Runner, Stage, State
-from convener.recipes.run import Trained, fingerprint
+from convener.recipes.run import Trained, fingerprint, mixed
 from convener.text.documents import Document
 from convener.training.corpus import SoftObjective
 from convener.training.loop import Learner, OptimiserConfig
@@ -118,7 +118,7 @@ def distill(
             f"expected a panel that takes the mean of its experts, got the rule {panel.rule!r}: "
             "distill one that convener train made"
         )
-    bare = [Document(document.text, tokens=document.tokens) for document in documents]
+    bare = mixed([Document(document.text, tokens=document.tokens) for document in documents])
     if not any(document.words() for document in bare):
         raise DataError(f"expected text to learn from, got {len(bare)} documents without a word")
     listener = listener or Silence()
