@@ -121,13 +121,25 @@ def test_batch_order_and_neighbours_change_nothing(folders: Path, kind: str) -> 
 
 
 def test_an_exported_model_needs_no_torch(folders: Path) -> None:
-    code = (
-        "import sys; from convener import load; model = load(sys.argv[1]);"
-        "print(len(model.predict(sys.argv[2])), *{'torch', 'transformers'} & {*sys.modules})"
-    )
+    code = """
+import sys
+
+sys.modules["torch"] = sys.modules["transformers"] = None
+from convener import load
+from convener.errors import ConfigError
+
+model = load(sys.argv[1])
+print(len(model.predict(sys.argv[2])))
+for act in (lambda: model.panel, lambda: model.ask({"LOC": "?"})):
+    try:
+        act()
+    except ConfigError:
+        print("refused")
+"""
     command = [sys.executable, "-c", code, folders / "panel", TEXTS[1]]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=ENVIRONMENT)
-    assert done.stdout.split() == [str(len(load(folders / "panel").predict(TEXTS[1])))]
+    found = len(load(folders / "panel").predict(TEXTS[1]))
+    assert done.stdout.split() == [str(found), "refused", "refused"]
 
 
 def test_what_only_weights_can_do_is_refused(folders: Path, tmp_path: Path) -> None:

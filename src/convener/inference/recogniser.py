@@ -47,9 +47,9 @@ class Recogniser:
             ConfigError: the model was exported, so it only answers; or its experts are language
                 models.
         """
+        weights = self._weights()
         from convener.panel.panel import Panel
 
-        weights = self._weights()
         if not isinstance(weights, Panel):
             raise ConfigError(
                 "expected a panel of taggers or readers, got one of language models, which answer "
@@ -148,11 +148,11 @@ class Recogniser:
         Raises:
             ConfigError: the model is no reader, or its heads belong to its types.
         """
+        weights = self._weights()
         from convener.models.reader import Reader
         from convener.panel.panel import Panel
         from convener.panel.spoken import SpokenPanel
 
-        weights = self._weights()
         if isinstance(weights, SpokenPanel):
             asked = SpokenPanel([expert.asked(tuple(questions)) for expert in weights.experts])
             return Recogniser(asked, self.card)
