@@ -127,6 +127,8 @@ def test_experts_are_asked_once(
     chosen = AdaptConfig(experts=1, sentences=6)
     first = adapt_library(copy, labelled, ["DRUG", "LOC"], config=chosen).adapted
     Library.open(copy).remove("half")
+    card = json.loads((copy / "places" / "card.json").read_text(encoding="utf-8"))
+    (copy / "places" / "card.json").write_text(json.dumps(card | {"width": 40}), encoding="utf-8")
     monkeypatch.setattr(module, "generate", None)
     second = adapt_library(copy, labelled, ["DRUG", "LOC"], config=chosen).adapted
     assert {r.name for r in first.rankings["performance"]} == {"clinic", "half", "places"}
@@ -281,6 +283,15 @@ def test_what_does_not_fit_a_library_is_refused(
         lambda: train(labelled, dev=nothing, config=config(steps=10**9)), DataError
     )
     assert "got none" in told(lambda: train(labelled, config=config(model="")), ConfigError)
+
+
+@pytest.mark.parametrize("bases", [(), ("reader", "generator")])
+def test_a_library_has_one_base(library: Path, tmp_path: Path, bases: tuple[str, ...]) -> None:
+    index = json.loads((library / "library.json").read_text(encoding="utf-8"))
+    content = {name: index.get(name, {}) for name in bases}
+    (tmp_path / "library.json").write_text(json.dumps(content | {"base": index["base"]}))
+    with pytest.raises(ModelError, match="expected one base"):
+        Library.open(tmp_path)
 
 
 def test_another_base_is_refused(

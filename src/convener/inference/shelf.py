@@ -12,9 +12,9 @@ Adding an expert is adding a folder. An expert made for another base is refused.
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -54,6 +54,12 @@ class LibraryConfig(BaseModel):
     reader: ReaderConfig | None = None
     generator: GeneratorConfig | None = None
     base: str
+
+    @model_validator(mode="after")
+    def _one_base(self) -> Self:
+        if (self.reader is None) == (self.generator is None):
+            raise ValueError("expected one base, a reader or a generator")
+        return self
 
     @property
     def pretrained(self) -> str:
