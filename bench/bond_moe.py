@@ -52,6 +52,7 @@ METHODS = {
     "default": Method(),
     "default-no-dev": Method(chooses="nothing"),
     "default-minus-self-training": Method(changes={"bond.self_training": False}),
+    "default-mixed-words": Method(changes={"words": "mixed"}),
     "default-panel": Method(changes={"bond.experts": 3}),
 }
 
