@@ -233,9 +233,8 @@ def evaluate(
     Raises:
         DataError: there is no gold entity to find.
     """
-    recogniser, gold, found = _answered(model, data)
-    result = evaluation(gold, found, recogniser.labels, dictionary)
-    return replace(result, malformed=recogniser.malformed)
+    *_, result = _evaluated(model, data, dictionary)
+    return result
 
 
 def report(
@@ -246,8 +245,7 @@ def report(
     Raises:
         DataError: there is no gold entity to find.
     """
-    recogniser, gold, found = _answered(model, data)
-    result = evaluation(gold, found, recogniser.labels, dictionary)
+    recogniser, gold, found, result = _evaluated(model, data, dictionary)
     looks = recogniser.attention_between_types(gold)
     matrix = None
     if looks is not None:
@@ -257,16 +255,18 @@ def report(
     if result.calibration_error is not None:
         title += f", calibration error {result.calibration_error:.3f}"
     page = render(title, result.scores, result.interval, mistakes(gold, found), matrix)
-    return replace(result, malformed=recogniser.malformed), page
+    return result, page
 
 
-def _answered(
-    model: Recogniser | str | Path, data: Texts
-) -> tuple[Recogniser, list[Document], list[Document]]:
-    """The model, the gold documents, and what it finds in them."""
+def _evaluated(
+    model: Recogniser | str | Path, data: Texts, dictionary: Gazetteer | None
+) -> tuple[Recogniser, list[Document], list[Document], Evaluation]:
+    """The model, the gold documents, what it finds in them, and how good that is."""
     recogniser = model if isinstance(model, Recogniser) else load(model)
-    gold = list(as_documents(data))
-    return recogniser, gold, list(recogniser.annotate(gold))
+    gold, before = list(as_documents(data)), recogniser.malformed
+    found = list(recogniser.annotate(gold))
+    result = evaluation(gold, found, recogniser.labels, dictionary)
+    return recogniser, gold, found, replace(result, malformed=recogniser.malformed - before)
 
 
 def evaluation(
