@@ -18,6 +18,7 @@ from convener.models.reader import Reader
 from convener.models.stacked import Stacked
 from convener.panel.panel import Panel, annotate_each, log_beliefs
 from convener.recipes.adapt import answers_of
+from convener.recipes.families import Readers
 from convener.text.documents import Document
 from convener.training.progress import Silence
 from tests.test_reader import stirred
@@ -225,7 +226,8 @@ def test_they_annotate_as_panels_of_one(base: MakeReader) -> None:
     shared = base(nested=False)
     adapters = {f"expert {seed}": adapter(shared, seed) for seed in range(9)}
     names = list(adapters)
-    made = answers_of(lambda: shared, adapters.__getitem__, DOCUMENTS, Silence(), names)
+    family = Readers(lambda: shared)
+    made = answers_of(family, adapters.__getitem__, DOCUMENTS, Silence(), names)
     answers = dict(made)
     assert list(answers) == list(adapters)
     assert len({str(found) for found in answers.values()}) > 5
