@@ -38,6 +38,17 @@ def byte_tokenizer() -> PreTrainedTokenizerFast:
 
 
 Make = Callable[..., Generator]
+TINY: dict[str, object] = {
+    "rank": HIDDEN,
+    "alpha": HIDDEN,
+    "dropout": 0.0,
+    "learning_rate": 3e-3,
+    "steps": 200,
+    "batch": 16,
+    "window": 64,
+    "overlap": 16,
+    "max_new_tokens": 16,
+}
 
 
 @pytest.fixture(scope="session")
@@ -45,18 +56,7 @@ def make(tiny_llama: Path) -> Make:
     """Makes an untrained tiny generator with settings of its own."""
 
     def make(labels: Sequence[str] = LABELS, **settings: object) -> Generator:
-        plain = {
-            "rank": HIDDEN,
-            "alpha": HIDDEN,
-            "dropout": 0.0,
-            "learning_rate": 3e-3,
-            "steps": 200,
-            "batch": 16,
-            "window": 64,
-            "overlap": 16,
-            "max_new_tokens": 16,
-        }
-        config = GeneratorConfig.model_validate(plain | settings)
+        config = GeneratorConfig.model_validate(TINY | settings)
         return Generator.from_pretrained(str(tiny_llama), labels, config)
 
     return make

@@ -11,7 +11,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from convener import load, train
 from convener.api import distill, evaluate, export
-from convener.errors import ConfigError, ConvenerError, DataError, ModelError
+from convener.errors import ConfigError, DataError, ModelError
 from convener.evaluation.scores import score
 from convener.experts import adapt_library, train_expert
 from convener.inference.recogniser import Recogniser
@@ -33,19 +33,11 @@ from convener.text.formats import write
 from tests.conftest import HIDDEN
 from tests.test_bad_input import refusal
 from tests.test_cli import convener
+from tests.test_generator import TINY
+from tests.test_generator import refusal as told
 
 Make = Callable[..., RunConfig]
-SETTINGS: dict[str, object] = {
-    "rank": HIDDEN,
-    "alpha": HIDDEN,
-    "dropout": 0.0,
-    "learning_rate": 3e-3,
-    "steps": 150,
-    "batch": 16,
-    "window": 64,
-    "overlap": 16,
-    "max_new_tokens": 16,
-}
+SETTINGS = TINY | {"steps": 150}
 
 
 @pytest.fixture(scope="module")
@@ -249,12 +241,6 @@ def test_what_needs_beliefs_is_refused(
     ):
         with pytest.raises(ConfigError, match="taggers or readers, got"):
             action()
-
-
-def told(action: Callable[[], object], kind: type[ConvenerError]) -> str:
-    with pytest.raises(kind) as caught:
-        action()
-    return str(caught.value)
 
 
 def test_what_does_not_fit_a_library_is_refused(

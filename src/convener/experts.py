@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from convener.models.sentences import domain
 from convener.panel.library import ExpertCard
 from convener.panel.selection import Vector, sampled
 from convener.recipes.adapt import AdaptConfig, Adapted, adapt
-from convener.recipes.instruct import check_plain, instruct
+from convener.recipes.instruct import Instructed, check_plain, instruct
 from convener.recipes.multitask import longest_entity, nests
 from convener.recipes.run import (
     SUPERVISED,
@@ -81,17 +81,22 @@ def train_expert(
     labels = config.labels or labels_of(training)
     questions = questions_for(labels, config.reader.questions)
     width, nested = longest_entity(training), nests(training)
+    made: Instructed | Trained
+    learnt: Adapter
     if config.model == "generator":
-        settings = config.generator.model_copy(update={"seed": config.seed})
-        student = shelf.generator(tuple(questions), settings)
-        dev_f1 = instruct(training, config, gold, listener, student).dev_f1
-        learnt: Adapter = student.changes()
-        config = config.model_copy(update={"generator": student.config})
+        generator = shelf.generator(tuple(questions), config.language_model)
+        made = instruct(training, config, gold, listener, generator)
+        learnt = generator.changes()
+        config = config.model_copy(update={"generator": generator.config})
     else:
         before = shelf.reader(questions, width, nested)
+        student = before.clone()
+        inject(student, lora or LoraSettings(), config.seed)
         kept = Path(checkpoint) if checkpoint is not None else None
-        run = partial(train_panel, training, config, gold, listener, kept, resume)
-        learnt, dev_f1 = _learnt(before, run, lora or LoraSettings(), config.seed)
+        made = train_panel(training, config, gold, listener, kept, resume, expert=student)
+        reader = made.panel.experts[0].to("cpu")
+        assert isinstance(reader, Reader)
+        learnt = changes(reader, before)
     mean, spread, sentences = domain([document.text for document in training], config.seed)
     card = ExpertCard(
         name=name,
@@ -103,27 +108,15 @@ def train_expert(
         spread=spread,
         sentences=sentences,
         documents=len(training),
-        dev_f1=dev_f1,
+        dev_f1=made.dev_f1,
         licence=licence,
         source=source,
-        data_sha256=fingerprint(training),
+        data_sha256=made.data_sha256,
         versions=installed_versions(),
         run=config.model_dump(mode="json"),
     )
     shelf.put(card, learnt)
     return card
-
-
-def _learnt(
-    before: Reader, run: Callable[..., Trained], lora: LoraSettings, seed: int
-) -> tuple[Adapter, float | None]:
-    """What training changes of a reader, and F1 on dev."""
-    student = before.clone()
-    inject(student, lora, seed)
-    trained = run(expert=student)
-    reader = trained.panel.experts[0].to("cpu")
-    assert isinstance(reader, Reader)
-    return changes(reader, before), trained.dev_f1
 
 
 def _opened(folder: Path, config: RunConfig, base: Recogniser | str | Path | None) -> Library:

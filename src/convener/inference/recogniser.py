@@ -77,16 +77,7 @@ class Recogniser:
         """Each expert by itself; none of an exported model, whose experts only answer together."""
         if isinstance(self._answering, ExportedPanel):
             return []
-        from convener.panel.panel import Panel
-        from convener.panel.spoken import SpokenPanel
-
-        panel = self._answering
-        alone = (
-            [SpokenPanel([expert]) for expert in panel.experts]
-            if isinstance(panel, SpokenPanel)
-            else [Panel([expert]) for expert in panel.experts]
-        )
-        return [Recogniser(each, self.card) for each in alone]
+        return [Recogniser(expert, self.card) for expert in self._answering.alone]
 
     @property
     def labels(self) -> tuple[str, ...]:

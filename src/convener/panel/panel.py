@@ -51,6 +51,11 @@ class Panel:
         return self.experts[0].labels
 
     @property
+    def alone(self) -> "list[Panel]":
+        """Each expert as a panel of one."""
+        return [Panel([expert]) for expert in self.experts]
+
+    @property
     def flat(self) -> bool:
         """Whether entities never overlap."""
         return self.layout.flat

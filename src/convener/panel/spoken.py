@@ -45,6 +45,11 @@ class SpokenPanel:
         """There is none: texts and answers are words."""
 
     @property
+    def alone(self) -> "list[SpokenPanel]":
+        """Each expert as a panel of one."""
+        return [SpokenPanel([expert]) for expert in self.experts]
+
+    @property
     def flat(self) -> bool:
         """Whether entities never overlap."""
         return all(expert.config.nested is False for expert in self.experts)

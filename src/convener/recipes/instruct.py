@@ -61,8 +61,8 @@ def instruct(
     listener = listener or Silence()
     student = generator
     if student is None:
-        settings = config.generator.model_copy(update={"seed": config.seed})
         labels = config.labels or labels_of(documents)
+        settings = config.language_model
         student = Generator.from_pretrained(settings.model, labels, settings)
     student.changes()
     listener.stage(STAGE, student.config.steps)

@@ -49,7 +49,7 @@ def portraits(
         [Counter(told(part)) for part in mine] for told in (_types, _names, _words)
     )
     sample = documents[:: math.ceil(len(documents) / SAMPLE)]
-    answers = [Panel([expert]).annotate(sample) for expert in panel.experts]
+    answers = [expert.annotate(sample) for expert in panel.alone]
     return [
         Portrait(
             groups=sizes[k],

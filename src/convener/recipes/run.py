@@ -56,6 +56,11 @@ class RunConfig(BaseModel):
     bond: BondConfig = BondConfig()
 
     @property
+    def language_model(self) -> GeneratorConfig:
+        """What a generator is made of, with the seed of the run."""
+        return self.generator.model_copy(update={"seed": self.seed})
+
+    @property
     def pretrained(self) -> str:
         """The encoder or the language model that the experts begin from."""
         if self.model == "generator":
