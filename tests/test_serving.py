@@ -129,6 +129,8 @@ def test_a_reader_is_asked(client: TestClient) -> None:
         ("predict", {"texts": [1]}, 422, "texts.0: Input should be a valid string, got 1"),
         ("predict", {"texts": ["a"], "treshold": 1}, 422, "treshold: Extra inputs"),
         ("predict", {"texts": ["a"], "threshold": 2}, 422, "threshold: Input should be less"),
+        ("predict", {"texts": ["a"], "threshold": "1"}, 422, "threshold: Input should be a valid"),
+        ("predict", {"texts": ["a"], "flat": 0}, 422, "flat: Input should be a valid boolean"),
         ("predict", {"texts": ["a"] * 9, "model": "panel"}, 413, "at most 8 texts, got 9"),
         ("predict", {"texts": ["b", "a" * 1001], "model": "panel"}, 413, "got 1,001 in texts.1"),
         ("ask", {"texts": ["a"], "model": "panel", "questions": {"A": "b"}}, 422, "of taggers"),

@@ -17,10 +17,12 @@ _FOUND: dict[str, JsonValue] = {
 }
 
 
-def _example(
-    example: dict[str, JsonValue], extra: Literal["forbid", "ignore"] = "ignore"
-) -> ConfigDict:
-    return ConfigDict(extra=extra, json_schema_extra={"examples": [example]})
+def _example(example: dict[str, JsonValue]) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [example]})
+
+
+def _request(example: dict[str, JsonValue]) -> ConfigDict:
+    return _example(example) | ConfigDict(extra="forbid", strict=True)
 
 
 def _sound(text: str) -> str:
@@ -38,7 +40,7 @@ Label = Annotated[Sound, Field(min_length=1, max_length=100)]
 class Texts(BaseModel):
     """Texts, and which model is to read them; its name may be left out where there is only one."""
 
-    model_config = _example({"texts": [_TEXT], "model": "drug-ner"}, extra="forbid")
+    model_config = _request({"texts": [_TEXT], "model": "drug-ner"})
 
     texts: list[Sound] = Field(min_length=1)
     model: str | None = None
@@ -47,7 +49,7 @@ class Texts(BaseModel):
 class Predict(Texts):
     """Texts; entities of a lower score than `threshold` are left out, with `flat` also overlaps."""
 
-    model_config = _example({"texts": [_TEXT], "threshold": 0.5}, extra="forbid")
+    model_config = _request({"texts": [_TEXT], "threshold": 0.5})
 
     threshold: float = Field(default=0.0, ge=0, le=1, allow_inf_nan=False)
     flat: bool = False
@@ -56,9 +58,8 @@ class Predict(Texts):
 class Ask(Texts):
     """Texts, and questions by type; one that is null is made from the name of its type."""
 
-    model_config = _example(
-        {"texts": [_TEXT], "questions": {"DRUG": "Which words name a medicine?", "SYMPTOM": None}},
-        extra="forbid",
+    model_config = _request(
+        {"texts": [_TEXT], "questions": {"DRUG": "Which words name a medicine?", "SYMPTOM": None}}
     )
 
     questions: dict[Label, Sound | None] = Field(min_length=1)
