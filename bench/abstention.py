@@ -9,9 +9,9 @@ made here: training does not read gold labels.
 """
 
 import argparse
-import math
 import os
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import jobs
@@ -32,41 +32,34 @@ def main() -> None:
 
 def row_of(name: str) -> jobs.Row:
     """The labels of a set."""
-    from convener.dictionary.abstention import abstaining, unlisted_names
+    from convener.dictionary.abstention import Reading, Writing, abstaining, unlisted_names
     from convener.text.formats import read
 
     root = Path(os.environ["CONVENER_DATA"]) / "distant" / name
     distant, gold = (list(read(root / f"train.{kind}.jsonl")) for kind in ("distant", "gold"))
-    kept = abstaining(distant, math.inf)
-    common, parts = [], []
-    for before, after in zip(distant, kept, strict=True):
-        for entity in set(before.entities) - set(after.entities):
-            alone = any(span == entity.span for span in after.unknown)
-            (common if alone else parts).append((before.text, entity))
-    right = {(d.text, e.span, e.label) for d in gold for e in d.entities}
-
-    def share(labels: Sequence) -> float | None:
-        good = sum((text, e.span, e.label) in right for text, e in labels)
-        return round(100 * good / len(labels), 1) if labels else None
-
-    everything = [(d.text, e) for d in distant for e in d.entities]
-    left = [(d.text, e) for d in kept for e in d.entities]
+    writing = Writing.of(distant)
+    right = {kind: list[bool]() for kind in ("part", "edge", "common", "kept")}
+    for labelled, judge in zip(distant, gold, strict=True):
+        reading = Reading(labelled, writing)
+        names = {(entity.span, entity.label) for entity in judge.entities}
+        for entity in labelled.entities:
+            kind = reading.doubt(entity.span) or "kept"
+            right[kind].append((entity.span, entity.label) in names)
     unlisted = [(g, w) for d, g in zip(distant, gold, strict=True) for w in unlisted_names(d)]
-    names = sum(any(e.start <= w[0] < e.end for e in d.entities) for d, w in unlisted)
+    named = sum(any(e.start <= w[0] < e.end for e in d.entities) for d, w in unlisted)
+    counts = {"labels": list(chain.from_iterable(right.values())), **right}
     return {
         "set": name,
         "on": abstaining(distant) != distant,
-        "labels": len(everything),
-        "precision": share(everything),
-        "kept": len(left),
-        "kept_precision": share(left),
-        "parts": len(parts),
-        "parts_precision": share(parts),
-        "common": len(common),
-        "common_precision": share(common),
+        **{kind: len(found) for kind, found in counts.items()},
+        **{f"{kind}_precision": share(found) for kind, found in counts.items()},
         "unlisted": len(unlisted),
-        "unlisted_names": round(100 * names / max(1, len(unlisted)), 1),
+        "unlisted_precision": round(100 * named / max(1, len(unlisted)), 1),
     }
+
+
+def share(right: Sequence[bool]) -> float | None:
+    return round(100 * sum(right) / len(right), 1) if right else None
 
 
 if __name__ == "__main__":

@@ -80,16 +80,18 @@ def abstention() -> str:
         share = row[f"{kind}_precision"]
         return f"{row[kind]:,} ({share:.0f} %)" if share is not None else "0"
 
+    kinds = {
+        "labels": "all labels",
+        "kept": "kept",
+        "part": "parts of names",
+        "edge": "doubtful edges",
+        "common": "common words",
+        "unlisted": "unlisted names",
+    }
     return table(
-        ["", "on", "all labels", "kept", "parts of names", "common words", "unlisted names"],
+        ["", "on", *kinds.values()],
         (
-            [
-                row["set"],
-                "yes" if row["on"] else "no",
-                f"{row['labels']:,} ({row['precision']:.0f} %)",
-                *(worth(row, kind) for kind in ("kept", "parts", "common")),
-                f"{row['unlisted']:,} ({row['unlisted_names']:.0f} %)",
-            ]
+            [row["set"], "yes" if row["on"] else "no", *(worth(row, kind) for kind in kinds)]
             for row in load("abstention")
         ),
     )

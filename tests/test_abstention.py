@@ -14,16 +14,20 @@ from convener.recipes.run import RunConfig, override
 from convener.text.documents import Document, Entity
 
 FAST = settings(deadline=None, max_examples=80)
-GAZETTEER = Gazetteer(
-    [Entry("aspirin", "DRUG"), Entry("Washington", "LOC"), Entry("New York", "LOC")]
-)
+LISTED = {
+    "aspirin": "DRUG",
+    "Washington": "LOC",
+    "New York": "LOC",
+    "June": "ORG",
+    "The Post": "ORG",
+    "Army of": "ORG",
+}
+GAZETTEER = Gazetteer([Entry(name, label) for name, label in LISTED.items()])
 LABELLED = Labeller(GAZETTEER)(Document("so aspirin and Zed"))
 HIS = Document("His war and his peace", (Entity(0, 3, "ORG"),))
 
 sentences = st.lists(
-    st.sampled_from(
-        ["aspirin", "Aspirin", "Washington", "Post", "new", "New York", "so", ".", "\n"]
-    ),
+    st.sampled_from([*LISTED, "Aspirin", "Post", "new", "so", "the", "von", "&", "Zed", ".", "\n"]),
     max_size=12,
 ).map(" ".join)
 
@@ -65,11 +69,17 @@ def test_unknown_stretches_of_the_user_stay_as_they_are() -> None:
         ("the Old Washington Post Office", [], ["Old", "Old Washington Post Office"]),
         ("Mr Washington and Washington", ["Washington"], ["Mr Washington"]),
         ("in New York, Washington", ["New York", "Washington"], []),
-        ("in New York Washington", ["New York", "Washington"], []),
+        ("in New York Washington", [], ["New York", "Washington"]),
+        ("aspirin Washington", ["Washington"], ["aspirin"]),
         ("aspirin. Washington", ["aspirin", "Washington"], []),
+        ("so Washington von Zed", [], ["Washington von Zed", "Zed"]),
+        ("so Zed & New York Washington", [], ["Zed", "Zed & New York", "Washington"]),
+        ("so Washington & New York", [], ["Washington &", "& New York"]),
+        ("so Washington & son", ["Washington"], []),
+        ("so Washington and New York", ["Washington", "New York"], []),
     ],
 )
-def test_a_label_beside_an_unlisted_name_may_be_a_part_of_it(
+def test_a_label_beside_a_name_may_be_a_part_of_it(
     text: str, kept: list[str], unknown: list[str]
 ) -> None:
     found, doubtful = told(text)
@@ -81,6 +91,32 @@ def test_a_label_beside_an_unlisted_name_may_be_a_part_of_it(
 def test_a_common_word_that_begins_a_sentence_is_no_part_of_a_name() -> None:
     assert told("Yesterday Washington fell", "not yesterday")[0] == ["Washington"]
     assert told("Jimmy Washington fell", "not yesterday")[0] == []
+
+
+def test_a_label_inside_another_is_not_beside_it() -> None:
+    text = "in New York City"
+    outer, inner, rest = Entity(3, 16, "LOC"), Entity(3, 11, "LOC"), Entity(12, 16, "ORG")
+    nested = Document(text, (inner, outer, rest))
+    assert abstaining([nested]) == [nested]
+
+
+def test_a_label_without_a_word_is_kept() -> None:
+    blank = Document("in  Rome", (Entity(2, 3, "LOC"), Entity(4, 8, "LOC")))
+    assert abstaining([blank]) == [blank]
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("Army of them", []),
+        ("so I read The Post", ["The Post"]),
+        ("The Post wrote", []),
+        ("so. The Post wrote", []),
+        ("so June it is", []),
+    ],
+)
+def test_edges_of_which_the_capital_tells_nothing(text: str, kept: list[str]) -> None:
+    assert told(text)[0] == kept
 
 
 def test_a_label_on_a_common_word_is_unknown() -> None:

@@ -1,13 +1,17 @@
 """Abstention: where a dictionary says nothing, or is not to be believed.
 
 Its labels are incomplete, and they are matched without reading: "Washington" is found inside
-"Washington Post", and "His" because a band has that name. In carefully written text, capitals tell
-where such things happen. Three kinds of words are better left *unknown* in training than taken at
-the dictionary's word, and no gold label is needed to find them:
+"Washington Post", "Army of" before "the Potomac", and "His" because a band has that name. In
+carefully written text, capitals tell where such things happen. Four kinds of words are better left
+*unknown* in training than taken at the dictionary's word, and no gold label is needed to find them:
 
 - an *unlisted name*: a capitalised word inside a sentence that no label covers;
-- a *part of a name*: a label with an unlisted name right beside it, unknown with all of it;
-- a *common word*: a label on one word that the corpus mostly writes in lower case, unlabelled.
+- a *part of a name*: a label with another name right beside it, listed or not, or joined to it as
+  by "von" or "&"; what has no label is unknown with it;
+- a *doubtful edge*: a label that ends in a word like "of", or begins a sentence with an article,
+  where the capital does not tell whether "The" belongs to the name;
+- a *common word*: a label on one word that the corpus mostly writes in lower case, unlabelled, or
+  on a month, a weekday or "I", which English writes in capitals anyway.
 """
 
 import math
@@ -15,17 +19,29 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from convener.text.documents import Document, Entity, Offsets, by_span
 from convener.text.tokens import SHAPES, shape
 
 _NAME_SHAPES = {SHAPES.index(name) for name in ("title", "upper", "mixed", "alnum")}
 _SENTENCE_ENDS = frozenset(".!?:;\"'“”‘’«»()[]*#-–—")
+_ARTICLES = frozenset(("a", "an", "the"))
+_PARTICLES = frozenset(("&", "de", "del", "della", "der", "di", "du", "van", "von"))
+_JOINING = _PARTICLES | {"and", "at", "by", "for", "from", "in", "of", "on", "or", "the", "to"}
+_CALENDAR = """
+january february march april may june july august september october november december
+jan feb mar apr jun jul aug sep sept oct nov dec
+monday tuesday wednesday thursday friday saturday sunday
+mon tue tues wed thu thur thurs fri sat sun
+"""
+_CAPITAL = frozenset(("i", *_CALENDAR.split()))
+
+Doubt = Literal["part", "edge", "common"]
 
 
 def abstaining(documents: Sequence[Document], limit: float = 1.0) -> list[Document]:
-    """Documents in which all three kinds are unknown, where capitals tell names at all.
+    """Documents in which all four kinds are unknown, where capitals tell names at all.
 
     In tweets and headlines they do not. The sign used, which needs no gold label: if there are more
     than `limit` times as many unlisted names as words under a label, the documents are returned as
@@ -91,6 +107,11 @@ class _Word(NamedTuple):
     def unlisted(self) -> bool:
         return self.named and not self.begins and not self.labelled
 
+    @property
+    def article(self) -> bool:
+        """Whether it is an article whose capital, if it has one, is that of the sentence."""
+        return self.begins and self.text.lower() in _ARTICLES
+
 
 def _read(document: Document) -> list[_Word]:
     taken = covered(document)
@@ -104,25 +125,74 @@ def _read(document: Document) -> list[_Word]:
     return found
 
 
+class Reading:
+    """A document read as its corpus writes: which of its labels are not to be believed."""
+
+    def __init__(self, document: Document, writing: Writing) -> None:
+        self.words = _read(document)
+        self._common = [writing.common(word.text) for word in self.words]
+        starts, ends = ([word.span[side] for word in self.words] for side in (0, 1))
+        self._runs = {
+            (start, end): (bisect_right(ends, start), bisect_left(starts, end))
+            for (start, end), _ in by_span(document.entities)
+        }
+        runs = self._runs.values()
+        self._inner = {word for first, stop in runs for word in range(first + 1, stop)}
+
+    def doubt(self, label: Offsets) -> Doubt | None:
+        """What a label seems to be that had better be unknown."""
+        first, stop = self._runs[label]
+        if first == stop:
+            return None
+        left, right = self._whole(label)
+        grown = (left, right) != (first, stop)
+        if grown or self._touched(first, left - 1) or self._touched(stop, right):
+            return "part"
+        words = self.words[first:stop]
+        if len(words) == 1 and (self._common[first] or words[0].text.lower() in _CAPITAL):
+            return "common"
+        if len(words) > 1 and (words[0].article or words[-1].text in _JOINING):
+            return "edge"
+        return None
+
+    def stretch(self, label: Offsets) -> Offsets:
+        """The label with all around it that seems to belong to its name and has no label."""
+        first, stop = self._whole(label)
+        return self.words[first].span[0], self.words[stop - 1].span[1]
+
+    def _whole(self, label: Offsets) -> tuple[int, int]:
+        first, stop = self._runs[label]
+        return self._past(first - 1, -1) + 1, self._past(stop, 1)
+
+    def _past(self, place: int, step: int) -> int:
+        """The first place from here on that is no unlisted name, and joins none to the label."""
+        while self._named(place) or (self._joins(place) and self._named(place + step)):
+            if self.words[place].labelled:
+                break
+            place += step
+        return place
+
+    def _named(self, place: int) -> bool:
+        if not 0 <= place < len(self.words):
+            return False
+        word = self.words[place]
+        return word.named and not (word.begins and self._common[place])
+
+    def _joins(self, place: int) -> bool:
+        return 0 <= place < len(self.words) and self.words[place].text in _PARTICLES
+
+    def _touched(self, border: int, place: int) -> bool:
+        """Whether a listed name is there, and no label crosses the border to it."""
+        return self._named(place) and border not in self._inner
+
+
 def _abstaining(document: Document, writing: Writing) -> Document:
-    words = _read(document)
-    common = [writing.common(word.text) for word in words]
-    names = [
-        word.named and not word.labelled and not (word.begins and often)
-        for word, often in zip(words, common, strict=True)
-    ]
-    starts, ends = [word.span[0] for word in words], [word.span[1] for word in words]
+    reading = Reading(document, writing)
     kept = list[Entity]()
-    unknown = {*document.unknown, *(word.span for word in words if word.unlisted)}
-    for (start, end), entities in by_span(document.entities):
-        first, stop = bisect_right(ends, start), bisect_left(starts, end)
-        left, right = first, stop
-        while left and names[left - 1]:
-            left -= 1
-        while right < len(words) and names[right]:
-            right += 1
-        if (left, right) != (first, stop) or (stop - first == 1 and common[first]):
-            unknown.add((starts[left], ends[right - 1]))
+    unknown = {*document.unknown, *(word.span for word in reading.words if word.unlisted)}
+    for label, entities in by_span(document.entities):
+        if reading.doubt(label):
+            unknown.add(reading.stretch(label))
         else:
             kept.extend(entities)
     return replace(document, entities=tuple(kept), unknown=tuple(sorted(unknown)))
