@@ -32,29 +32,29 @@ def main() -> None:
 
 def row_of(name: str) -> jobs.Row:
     """The labels of a set."""
-    from convener.dictionary.abstention import Reading, Writing, abstaining, unlisted_names
+    from convener.dictionary.abstention import Reading, Writing, abstaining, covered
     from convener.text.formats import read
 
     root = Path(os.environ["CONVENER_DATA"]) / "distant" / name
     distant, gold = (list(read(root / f"train.{kind}.jsonl")) for kind in ("distant", "gold"))
     writing = Writing.of(distant)
     right = {kind: list[bool]() for kind in ("part", "edge", "common", "kept")}
+    unlisted = list[bool]()
     for labelled, judge in zip(distant, gold, strict=True):
         reading = Reading(labelled, writing)
         names = {(entity.span, entity.label) for entity in judge.entities}
+        places = covered(judge)
+        unlisted += [start in places for start, _ in reading.unlisted()]
         for entity in labelled.entities:
             kind = reading.doubt(entity.span) or "kept"
             right[kind].append((entity.span, entity.label) in names)
-    unlisted = [(g, w) for d, g in zip(distant, gold, strict=True) for w in unlisted_names(d)]
-    named = sum(any(e.start <= w[0] < e.end for e in d.entities) for d, w in unlisted)
-    counts = {"labels": list(chain.from_iterable(right.values())), **right}
+    everything = list(chain.from_iterable(right.values()))
+    counts = {"labels": everything, **right, "unlisted": unlisted}
     return {
         "set": name,
         "on": abstaining(distant) != distant,
         **{kind: len(found) for kind, found in counts.items()},
         **{f"{kind}_precision": share(found) for kind, found in counts.items()},
-        "unlisted": len(unlisted),
-        "unlisted_precision": round(100 * named / max(1, len(unlisted)), 1),
     }
 
 

@@ -58,7 +58,7 @@ def test_experts_are_listed_shown_and_checked(shelf: Shelf) -> None:
     assert "films" in listed
     shown = json.loads(convener("experts", "show", shelf.library, "news").stdout)
     assert shown["types"]["LOC"] == "In ?"
-    assert "2 experts, all whole" in convener("experts", "check", shelf.library).stdout
+    assert "2 of 2 experts are whole" in convener("experts", "check", shelf.library).stdout
 
 
 def test_adapting_saves_a_model_like_any_other(shelf: Shelf, tmp_path: Path) -> None:

@@ -307,7 +307,7 @@ def test_on_the_command_line(
     plain = ["train", gold, "--model=generator", f"--encoder={tiny_llama}", *tiny]
     own, model = tmp_path / "library", tmp_path / "model"
     convener(*plain, "--gold", "--expert=news", "--library", own)
-    assert "1 experts, all whole" in convener("experts", "check", own).stdout
+    assert "1 of 1 experts are whole" in convener("experts", "check", own).stdout
     chosen = ["--types", types, "--sentences=4", "--report", tmp_path / "page.html"]
     done = convener("adapt", library, notes, *chosen, "-o", model)
     assert "by performance" in done.stdout

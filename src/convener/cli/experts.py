@@ -79,4 +79,4 @@ def check(library: Folder) -> None:
     wrong = shelf.check()
     if wrong:
         raise ModelError("; ".join(wrong.values()))
-    out.print(f"{len(shelf.names)} experts, all whole", markup=False)
+    out.print(f"{len(shelf.names)} of {len(shelf.names)} experts are whole", markup=False)

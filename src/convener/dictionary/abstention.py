@@ -5,13 +5,15 @@ Its labels are incomplete, and they are matched without reading: "Washington" is
 carefully written text, capitals tell where such things happen. Four kinds of words are better left
 *unknown* in training than taken at the dictionary's word, and no gold label is needed to find them:
 
-- an *unlisted name*: a capitalised word inside a sentence that no label covers;
+- an *unlisted name*: a capitalised word inside a sentence that no label covers, or one that begins
+  a sentence and that the corpus never writes in lower case, but in capitals elsewhere; no month or
+  weekday, which English writes in capitals anyway, and no common word in a headline;
 - a *part of a name*: a label with another name right beside it, listed or not, or joined to it as
   by "von" or "&"; what has no label is unknown with it;
 - a *doubtful edge*: a label that ends in a word like "of", or begins a sentence with an article,
   where the capital does not tell whether "The" belongs to the name;
 - a *common word*: a label on one word that the corpus mostly writes in lower case, unlabelled, or
-  on a month, a weekday or "I", which English writes in capitals anyway.
+  on a month, a weekday or "I".
 """
 
 import math
@@ -35,7 +37,7 @@ jan feb mar apr jun jul aug sep sept oct nov dec
 monday tuesday wednesday thursday friday saturday sunday
 mon tue tues wed thu thur thurs fri sat sun
 """
-_CAPITAL = frozenset(("i", *_CALENDAR.split()))
+_ALWAYS_CAPITAL = frozenset(("i", *_CALENDAR.split()))
 
 Doubt = Literal["part", "edge", "common"]
 
@@ -93,6 +95,10 @@ class Writing:
         """Whether the word, in whatever case, is mostly written in lower case, unlabelled."""
         return self.lower[word.lower()] > self.capital[word.lower()]
 
+    def proper(self, word: str) -> bool:
+        """Whether the word is written in capitals inside sentences, and never in lower case."""
+        return not self.lower[word.lower()] and self.capital[word.lower()] > 0
+
 
 class _Word(NamedTuple):
     """A word: whether it looks like a name, begins a sentence, and has a label."""
@@ -118,7 +124,9 @@ def _read(document: Document) -> list[_Word]:
     found, previous = list[_Word](), "."
     for start, end in document.words():
         text = document.text[start:end]
-        named = shape(text) in _NAME_SHAPES and text != text.lower()
+        folded = text.lower()
+        capital = text != folded and folded not in _ALWAYS_CAPITAL
+        named = capital and shape(text) in _NAME_SHAPES
         begins = set(previous) <= _SENTENCE_ENDS
         found.append(_Word((start, end), text, named, begins, start in taken))
         previous = text
@@ -130,6 +138,7 @@ class Reading:
 
     def __init__(self, document: Document, writing: Writing) -> None:
         self.words = _read(document)
+        self._writing = writing
         self._common = [writing.common(word.text) for word in self.words]
         starts, ends = ([word.span[side] for word in self.words] for side in (0, 1))
         self._runs = {
@@ -138,6 +147,16 @@ class Reading:
         }
         runs = self._runs.values()
         self._inner = {word for first, stop in runs for word in range(first + 1, stop)}
+
+    def unlisted(self) -> list[Offsets]:
+        """Words that look like names and that no label covers."""
+        return [
+            word.span
+            for place, word in enumerate(self.words)
+            if not word.labelled
+            and self._named(place)
+            and (not word.begins or self._writing.proper(word.text))
+        ]
 
     def doubt(self, label: Offsets) -> Doubt | None:
         """What a label seems to be that had better be unknown."""
@@ -149,7 +168,7 @@ class Reading:
         if grown or self._touched(first, left - 1) or self._touched(stop, right):
             return "part"
         words = self.words[first:stop]
-        if len(words) == 1 and (self._common[first] or words[0].text.lower() in _CAPITAL):
+        if len(words) == 1 and (self._common[first] or words[0].text.lower() in _ALWAYS_CAPITAL):
             return "common"
         if len(words) > 1 and (words[0].article or words[-1].text in _JOINING):
             return "edge"
@@ -176,7 +195,7 @@ class Reading:
         if not 0 <= place < len(self.words):
             return False
         word = self.words[place]
-        return word.named and not (word.begins and self._common[place])
+        return word.named and not (self._common[place] and (word.begins or word.text.isupper()))
 
     def _joins(self, place: int) -> bool:
         return 0 <= place < len(self.words) and self.words[place].text in _PARTICLES
@@ -189,7 +208,7 @@ class Reading:
 def _abstaining(document: Document, writing: Writing) -> Document:
     reading = Reading(document, writing)
     kept = list[Entity]()
-    unknown = {*document.unknown, *(word.span for word in reading.words if word.unlisted)}
+    unknown = {*document.unknown, *reading.unlisted()}
     for label, entities in by_span(document.entities):
         if reading.doubt(label):
             unknown.add(reading.stretch(label))
