@@ -48,6 +48,24 @@ def test_unlisted_names_are_unknown_where_capitals_tell() -> None:
     assert [d.unknown for d in marked] == [((15, 18),), ()]
 
 
+@pytest.mark.parametrize(
+    ("text", "others", "unknown"),
+    [
+        ("so met Zed", (), ["Zed"]),
+        ("Zed fell", (), []),
+        ("Zed fell", ("so met Zed",), ["Zed"]),
+        ("Zed fell", ("so met Zed", "so zed it"), []),
+        ("so on Monday in March", (), []),
+        ("so RESULTS came", (), ["RESULTS"]),
+        ("so RESULTS came", ("the results", "more results"), []),
+    ],
+)
+def test_what_counts_as_an_unlisted_name(
+    text: str, others: tuple[str, ...], unknown: list[str]
+) -> None:
+    assert told(text, *others)[1] == unknown
+
+
 def test_where_most_capitals_are_unlisted_they_tell_nothing() -> None:
     shouted = [LABELLED, Document("so We Go Up")]
     assert abstaining(shouted) == shouted
@@ -77,6 +95,7 @@ def test_unknown_stretches_of_the_user_stay_as_they_are() -> None:
         ("so Washington & New York", [], ["Washington &", "& New York"]),
         ("so Washington & son", ["Washington"], []),
         ("so Washington and New York", ["Washington", "New York"], []),
+        ("in Washington Monday", ["Washington"], []),
     ],
 )
 def test_a_label_beside_a_name_may_be_a_part_of_it(
