@@ -52,7 +52,6 @@ METHODS = {
     "ema-teacher": Method("bond", {"bond.ema": 0.995, "bond.refresh": 1}),
     "default": Method(),
     "default-no-dev": Method(chooses="nothing"),
-    "default-mixed-words": Method(changes={"words": "mixed"}),
     "default-panel": Method(changes={"bond.experts": 3}),
 }
 STAGE_ONE = {"bond": "stage1", "default": "default-minus-self-training"}

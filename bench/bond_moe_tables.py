@@ -19,7 +19,6 @@ METHODS = {
     "default": "**the default**",
     "default-no-dev": "the default without a dev set",
     "default-minus-self-training": "the default without self-training",
-    "default-mixed-words": "the default with words mixed",
     "default-panel": "the default with a panel of 3",
 }
 
