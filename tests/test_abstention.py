@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from convener import train
 from convener.dictionary import Entry, Gazetteer, Labeller
-from convener.dictionary.abstention import abstaining
+from convener.dictionary.abstention import abstaining, left_out
 from convener.recipes.run import RunConfig, override
 from convener.text.documents import Document, Entity
 
@@ -157,6 +157,18 @@ def test_labels_that_are_all_doubtful_are_kept() -> None:
     assert [len(d.entities) for d in abstaining([*only, certain])] == [0, 1]
 
 
+def test_what_was_left_out_is_counted_by_name_and_reason() -> None:
+    careful = [Document("in Rome", (Entity(3, 7, "LOC"),))] * 9
+    texts = ("in June they", "by June it", "Washington Post", "The Post wrote", "so aspirin")
+    documents = [*(Labeller(GAZETTEER)(Document(text)) for text in texts), *careful]
+    assert left_out(documents, abstaining(documents)) == {
+        ("June", "ORG", "common"): 2,
+        ("Washington", "LOC", "part"): 1,
+        ("The Post", "ORG", "edge"): 1,
+    }
+    assert not left_out(documents, documents)
+
+
 def test_a_run_says_how_many_labels_it_left_out(
     labelled: list[Document], run_config: Callable[..., RunConfig]
 ) -> None:
@@ -166,6 +178,7 @@ def test_a_run_says_how_many_labels_it_left_out(
     model = train([*labelled, doubtful], config=run_config(experts=1, **plain))
     assert model.card.left_out == 1
     assert "left out by abstention: 1." in str(model.page)
+    assert "part of a longer name" in str(model.page)
     taken = override(run_config(experts=1, **plain), {"abstain": "never"})
     assert train([*labelled, doubtful], config=taken).card.left_out == 0
 

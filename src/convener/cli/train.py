@@ -205,7 +205,8 @@ def _train_model(
     if model.card.left_out:
         err.print(
             f"abstained from {model.card.left_out} of {sum(model.card.types.values())} labels: "
-            "parts of longer names, or common words"
+            f"see {output / 'training.html'}",
+            markup=False,
         )
     out.print(f"saved {output}", markup=False)
 

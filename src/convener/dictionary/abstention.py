@@ -59,6 +59,22 @@ def abstaining(documents: Sequence[Document], limit: float = 1.0) -> list[Docume
     return marked if any(document.entities for document in marked) else list(documents)
 
 
+def left_out(
+    documents: Sequence[Document], marked: Sequence[Document]
+) -> Counter[tuple[str, str, str]]:
+    """How often each name of a type was left out of `marked`, and what it seems to be."""
+    writing = Writing.of(documents)
+    counts = Counter[tuple[str, str, str]]()
+    for before, after in zip(documents, marked, strict=True):
+        if before.entities == after.entities:
+            continue
+        reading = Reading(before, writing)
+        for entity in before.entities:
+            if doubt := reading.doubt(entity.span):
+                counts[before.surface(entity), entity.label, doubt] += 1
+    return counts
+
+
 def unlisted_names(document: Document) -> tuple[Offsets, ...]:
     """Words that look like names, begin no sentence, and that no entity covers."""
     return tuple(word.span for word in _read(document) if word.unlisted)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from convener.evaluation.page import Cell, Example, Section, render
 from convener.evaluation.scores import Score
@@ -18,6 +19,13 @@ _COLUMNS = {
     "changed": "labels changed",
     "seconds": "seconds",
 }
+_DOUBTS = {
+    "part": "part of a longer name",
+    "edge": "cut in the wrong place",
+    "common": "a common word",
+}
+_LEFT_OUT = 100
+_LeftOut = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +60,17 @@ def training_page(
     types: Mapping[str, Score],
     portraits: Sequence[Portrait],
     overruled: Sequence[Overruled],
-    left_out: int = 0,
+    left_out: Mapping[_LeftOut, int] = MappingProxyType({}),
 ) -> str:
     """One self-contained HTML file.
 
-    `types` are the scores on dev of each type, `left_out` counts labels that abstention left out.
+    `types` are the scores on dev of each type, `left_out` counts the labels that abstention left
+    out, by name, type, and why.
     """
     columns = [name for name in _COLUMNS if any(name in record for record in history)]
     return render(
         "A run of training",
-        [_best(history), f"Labels left out by abstention: {left_out}."],
+        [_best(history), f"Labels left out by abstention: {sum(left_out.values())}."],
         [
             Section(
                 "Rounds",
@@ -88,6 +97,15 @@ def training_page(
                 ],
             ),
             Section(
+                "Labels left out",
+                "What the capitals of the text speak against, most frequent first.",
+                ("name", "type", "seems to be", "times"),
+                [
+                    [name, label, _DOUBTS[doubt], times]
+                    for (name, label, doubt), times in _most(left_out)
+                ],
+            ),
+            Section(
                 "Labels overruled",
                 "Labels of the training text that the model answers otherwise, surest first.",
                 ("label", "the model says", "score", "where"),
@@ -95,6 +113,10 @@ def training_page(
             ),
         ],
     )
+
+
+def _most(left_out: Mapping[_LeftOut, int]) -> list[tuple[_LeftOut, int]]:
+    return sorted(left_out.items(), key=lambda item: (-item[1], item[0]))[:_LEFT_OUT]
 
 
 def _best(history: Sequence[Mapping[str, object]]) -> str:

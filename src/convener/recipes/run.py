@@ -4,14 +4,14 @@ import hashlib
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from accelerate import Accelerator
 from pydantic import BaseModel, ConfigDict, Field
 
-from convener.dictionary.abstention import abstaining
+from convener.dictionary.abstention import abstaining, left_out
 from convener.errors import ConfigError, DataError
 from convener.evaluation.scores import score
 from convener.models.expert import Expert
@@ -115,14 +115,14 @@ class Trained:
     """A panel, the figures of every round, and the fingerprint of the training documents.
 
     `assigned` is the expert that each group of documents went to last, if they went to experts,
-    `left_out` the number of labels that abstention left out.
+    `left_out` says how often abstention left out which name of which type, and why.
     """
 
     panel: Panel
     history: list[dict[str, object]]
     data_sha256: str
     assigned: tuple[int, ...] = ()
-    left_out: int = 0
+    left_out: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
 
     @property
     def dev_f1(self) -> float | None:
@@ -187,8 +187,8 @@ def train_panel(
     )
     history = runner.run(resume)
     assigned = () if recipe.assigned is None else tuple(recipe.assigned.tolist())
-    left_out = sum(len(d.entities) for d in documents) - sum(len(d.entities) for d in supervision)
-    return Trained(Panel(recipe.experts), history, data, assigned, left_out)
+    doubted = left_out(documents, supervision)
+    return Trained(Panel(recipe.experts), history, data, assigned, doubted)
 
 
 def check_labelled(documents: Sequence[Document], dev: Sequence[Document] | None) -> None:
