@@ -46,7 +46,7 @@ def row_of(name: str) -> jobs.Row:
         places = covered(judge)
         unlisted += [start in places for start, _ in reading.unlisted()]
         for entity in labelled.entities:
-            kind = reading.doubt(entity.span) or "kept"
+            kind = reading.doubts[entity.span] or "kept"
             right[kind].append((entity.span, entity.label) in names)
     everything = list(chain.from_iterable(right.values()))
     counts = {"labels": everything, **right, "unlisted": unlisted}

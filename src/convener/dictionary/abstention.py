@@ -7,11 +7,11 @@ carefully written text, capitals tell where such things happen. Four kinds of wo
 
 - an *unlisted name*: a capitalised word inside a sentence that no label covers, or one that begins
   a sentence and that the corpus never writes in lower case, but in capitals elsewhere; no month or
-  weekday, which English writes in capitals anyway, and no common word in a headline;
-- a *part of a name*: a label with another name right beside it, listed or not, or joined to it as
-  by "von" or "&"; what has no label is unknown with it;
-- a *doubtful edge*: a label that ends in a word like "of", or begins a sentence with an article,
-  where the capital does not tell whether "The" belongs to the name;
+  weekday, which English writes in capitals anyway, and no common word written all in capitals;
+- a *part of a name*: a capitalised label with another name right beside it, listed or not, or
+  joined to it as by "von" or "&"; what has no label is unknown with it;
+- a *doubtful edge*: a label that ends in a word like "of", or begins a sentence with an article
+  that never has its capital inside one, so that it may not belong to the name;
 - a *common word*: a label on one word that the corpus mostly writes in lower case, unlabelled, or
   on a month, a weekday or "I".
 """
@@ -20,24 +20,27 @@ import math
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
-from convener.text.documents import Document, Entity, Offsets, by_span
+from convener.text.documents import Document, Entity, Offsets, by_span, labels_of
 from convener.text.tokens import SHAPES, shape
 
 _NAME_SHAPES = {SHAPES.index(name) for name in ("title", "upper", "mixed", "alnum")}
-_SENTENCE_ENDS = frozenset(".!?:;\"'“”‘’«»()[]*#-–—")
+_GOING_ON = frozenset(",&/%@$+")
+_BRACKETS = frozenset(f"-{side}{kind}B-" for side in "LR" for kind in "RSC")
 _ARTICLES = frozenset(("a", "an", "the"))
-_PARTICLES = frozenset(("&", "de", "del", "della", "der", "di", "du", "van", "von"))
-_JOINING = _PARTICLES | {"and", "at", "by", "for", "from", "in", "of", "on", "or", "the", "to"}
+_PARTICLES = frozenset(
+    ("&", "de", "del", "della", "den", "der", "di", "du", "la", "van", "von", "y", "zu")
+)
+_NEVER_LAST = _PARTICLES | {"and", "at", "by", "for", "from", "in", "of", "on", "or", "the", "to"}
 _CALENDAR = """
 january february march april may june july august september october november december
 jan feb mar apr jun jul aug sep sept oct nov dec
 monday tuesday wednesday thursday friday saturday sunday
 mon tue tues wed thu thur thurs fri sat sun
 """
-_ALWAYS_CAPITAL = frozenset(("i", *_CALENDAR.split()))
+_ALWAYS_CAPITAL = frozenset(word.title() for word in ("i", *_CALENDAR.split()))
 
 Doubt = Literal["part", "edge", "common"]
 
@@ -45,124 +48,109 @@ Doubt = Literal["part", "edge", "common"]
 def abstaining(documents: Sequence[Document], limit: float = 1.0) -> list[Document]:
     """Documents in which all four kinds are unknown, where capitals tell names at all.
 
-    In tweets and headlines they do not. The sign used, which needs no gold label: if there are more
-    than `limit` times as many unlisted names as words under a label, the documents are returned as
-    they are. So are documents that bring their own unknown stretches, unless the limit is infinite,
-    and documents of which no label would be left.
+    In tweets and headlines they do not, nor where most names are missing. The sign used, which
+    needs no gold label: if there are more than `limit` times as many unlisted names as capitalised
+    words under a label, the documents are returned as they are. So are documents that bring their
+    own unknown stretches, unless the limit is infinite. Of a type that would lose all its labels,
+    all are kept.
     """
     if limit < math.inf and any(document.unknown for document in documents):
         return list(documents)
     writing = Writing.of(documents)
-    if writing.unlisted > limit * writing.labelled:
+    if writing.unlisted > limit * writing.listed:
         return list(documents)
-    marked = [_abstaining(document, writing) for document in documents]
-    return marked if any(document.entities for document in marked) else list(documents)
+    readings = [Reading(document, writing) for document in documents]
+    lost = set(labels_of(documents)).difference(*(reading.certain() for reading in readings))
+    return [reading.abstaining(lost) for reading in readings]
 
 
 def left_out(
     documents: Sequence[Document], marked: Sequence[Document]
 ) -> Counter[tuple[str, str, str]]:
     """How often each name of a type was left out of `marked`, and what it seems to be."""
+    changed = [
+        (before, {e.span for e in before.entities} - {e.span for e in after.entities})
+        for before, after in zip(documents, marked, strict=True)
+    ]
+    if not any(gone for _, gone in changed):
+        return Counter()
     writing = Writing.of(documents)
     counts = Counter[tuple[str, str, str]]()
-    for before, after in zip(documents, marked, strict=True):
-        if before.entities == after.entities:
-            continue
-        reading = Reading(before, writing)
-        for entity in before.entities:
-            if doubt := reading.doubt(entity.span):
-                counts[before.surface(entity), entity.label, doubt] += 1
+    for document, gone in changed:
+        reading = Reading(document, writing)
+        for entity in document.entities:
+            if entity.span in gone and (doubt := reading.doubts[entity.span]):
+                counts[document.surface(entity), entity.label, doubt] += 1
     return counts
 
 
 def unlisted_names(document: Document) -> tuple[Offsets, ...]:
     """Words that look like names, begin no sentence, and that no entity covers."""
-    return tuple(word.span for word in _read(document) if word.unlisted)
+    return tuple(word.span for word in _read(document, _runs(document)) if word.unlisted)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Writing:
-    """How a corpus writes: each word, folded, in lower case outside labels, and in capitals.
+    """How a corpus writes: each word, folded, in lower case with or without a label, in capitals.
 
-    Capitals that begin a sentence count for nothing. `labelled` are the words under a label.
+    Capitals that begin a sentence count for nothing. `articled` are labels that begin with a
+    capital article inside a sentence. `listed` and `unlisted` count words that look like names.
     """
 
-    lower: Counter[str]
-    capital: Counter[str]
-    labelled: int
-    unlisted: int
+    lower: Counter[str] = field(default_factory=Counter)
+    labelled: Counter[str] = field(default_factory=Counter)
+    capital: Counter[str] = field(default_factory=Counter)
+    articled: set[str] = field(default_factory=set)
+    listed: int = 0
+    unlisted: int = 0
 
     @classmethod
     def of(cls, documents: Iterable[Document]) -> "Writing":
         """The writing of a corpus."""
-        lower, capital = Counter[str](), Counter[str]()
-        labelled = unlisted = 0
+        writing = cls()
         for document in documents:
-            for word in _read(document):
-                labelled += word.labelled
-                unlisted += word.unlisted
-                if word.text.islower() and not word.labelled:
-                    lower[word.text] += 1
-                elif word.named and not word.begins:
-                    capital[word.text.lower()] += 1
-        return cls(lower, capital, labelled, unlisted)
+            writing._add(document)
+        return writing
+
+    def _add(self, document: Document) -> None:
+        runs = _runs(document)
+        words = _read(document, runs)
+        for word in words:
+            self.listed += word.labelled and word.named
+            self.unlisted += word.unlisted
+            if word.text.islower():
+                (self.labelled if word.labelled else self.lower)[word.text] += 1
+            elif word.named and not word.begins:
+                self.capital[word.text.lower()] += 1
+        for (start, end), (first, stop) in runs.items():
+            if first < stop and not words[first].begins and words[first].text.istitle():
+                self.articled.add(document.text[start:end])
 
     def common(self, word: str) -> bool:
         """Whether the word, in whatever case, is mostly written in lower case, unlabelled."""
-        return self.lower[word.lower()] > self.capital[word.lower()]
+        word = word.lower()
+        return self.lower[word] > self.capital[word] + self.labelled[word]
 
     def proper(self, word: str) -> bool:
         """Whether the word is written in capitals inside sentences, and never in lower case."""
         return not self.lower[word.lower()] and self.capital[word.lower()] > 0
 
 
-class _Word(NamedTuple):
-    """A word: whether it looks like a name, begins a sentence, and has a label."""
-
-    span: Offsets
-    text: str
-    named: bool
-    begins: bool
-    labelled: bool
-
-    @property
-    def unlisted(self) -> bool:
-        return self.named and not self.begins and not self.labelled
-
-    @property
-    def article(self) -> bool:
-        """Whether it is an article whose capital, if it has one, is that of the sentence."""
-        return self.begins and self.text.lower() in _ARTICLES
-
-
-def _read(document: Document) -> list[_Word]:
-    taken = covered(document)
-    found, previous = list[_Word](), "."
-    for start, end in document.words():
-        text = document.text[start:end]
-        folded = text.lower()
-        capital = text != folded and folded not in _ALWAYS_CAPITAL
-        named = capital and shape(text) in _NAME_SHAPES
-        begins = set(previous) <= _SENTENCE_ENDS
-        found.append(_Word((start, end), text, named, begins, start in taken))
-        previous = text
-    return found
-
-
 class Reading:
-    """A document read as its corpus writes: which of its labels are not to be believed."""
+    """A document read as its corpus writes.
+
+    `doubts` is what each label seems to be that had better be unknown, or None.
+    """
 
     def __init__(self, document: Document, writing: Writing) -> None:
-        self.words = _read(document)
+        self.document = document
+        self.runs = _runs(document)
+        self.words = _read(document, self.runs)
         self._writing = writing
         self._common = [writing.common(word.text) for word in self.words]
-        starts, ends = ([word.span[side] for word in self.words] for side in (0, 1))
-        self._runs = {
-            (start, end): (bisect_right(ends, start), bisect_left(starts, end))
-            for (start, end), _ in by_span(document.entities)
-        }
-        runs = self._runs.values()
+        runs = self.runs.values()
         self._inner = {word for first, stop in runs for word in range(first + 1, stop)}
+        self.doubts = {label: self._doubt(label) for label in self.runs}
 
     def unlisted(self) -> list[Offsets]:
         """Words that look like names and that no label covers."""
@@ -170,67 +158,135 @@ class Reading:
             word.span
             for place, word in enumerate(self.words)
             if not word.labelled
-            and self._named(place)
+            and self._is_name(place)
             and (not word.begins or self._writing.proper(word.text))
         ]
 
-    def doubt(self, label: Offsets) -> Doubt | None:
+    def certain(self) -> set[str]:
+        """The types that have a label here that is to be believed."""
+        return {e.label for e in self.document.entities if not self.doubts[e.span]}
+
+    def abstaining(self, spared: Iterable[str] = ()) -> Document:
+        """The document with labels in doubt and unlisted names unknown; some types are spared."""
+        kept, whole = list[Entity](), frozenset(spared)
+        unknown = {*self.document.unknown, *self.unlisted()}
+        for label, entities in by_span(self.document.entities):
+            if whole.isdisjoint(e.label for e in entities) and self.doubts[label]:
+                first, stop = self._whole(label)
+                unknown.add((self.words[first].span[0], self.words[stop - 1].span[1]))
+            else:
+                kept.extend(entities)
+        return replace(self.document, entities=tuple(kept), unknown=tuple(sorted(unknown)))
+
+    def _doubt(self, label: Offsets) -> Doubt | None:
         """What a label seems to be that had better be unknown."""
-        first, stop = self._runs[label]
+        first, stop = self.runs[label]
         if first == stop:
             return None
-        left, right = self._whole(label)
-        grown = (left, right) != (first, stop)
-        if grown or self._touched(first, left - 1) or self._touched(stop, right):
+        if self._whole(label) != (first, stop) or self._touched(first, -1) or self._touched(stop):
             return "part"
         words = self.words[first:stop]
-        if len(words) == 1 and (self._common[first] or words[0].text.lower() in _ALWAYS_CAPITAL):
+        if len(words) == 1 and (self._common[first] or words[0].text in _ALWAYS_CAPITAL):
             return "common"
-        if len(words) > 1 and (words[0].article or words[-1].text in _JOINING):
+        if len(words) > 1 and (words[-1].text in _NEVER_LAST or self._sentence_article(label)):
             return "edge"
         return None
 
-    def stretch(self, label: Offsets) -> Offsets:
-        """The label with all around it that seems to belong to its name and has no label."""
-        first, stop = self._whole(label)
-        return self.words[first].span[0], self.words[stop - 1].span[1]
-
     def _whole(self, label: Offsets) -> tuple[int, int]:
-        first, stop = self._runs[label]
+        """The words of a label with all around them that seem to belong to its name, unlabelled."""
+        first, stop = self.runs[label]
         return self._past(first - 1, -1) + 1, self._past(stop, 1)
 
     def _past(self, place: int, step: int) -> int:
         """The first place from here on that is no unlisted name, and joins none to the label."""
-        while self._named(place) or (self._joins(place) and self._named(place + step)):
-            if self.words[place].labelled:
-                break
-            place += step
-        return place
+        if not self._capital(place - step):
+            return place
+        while True:
+            ahead = place
+            while self._joins(ahead, step):
+                ahead += step
+            if not self._follows(ahead, step) or not self._is_name(ahead):
+                return place
+            if self.words[ahead].labelled:
+                return ahead
+            place = ahead + step
 
-    def _named(self, place: int) -> bool:
-        if not 0 <= place < len(self.words):
+    def _touched(self, border: int, side: int = 0) -> bool:
+        """Whether a name with a label is on that side of a label's border that no label crosses."""
+        place, step = border + side, 1 + 2 * side
+        return (
+            border not in self._inner
+            and self._follows(place, step)
+            and self._capital(place - step)
+            and self._is_name(place)
+            and self.words[place].labelled
+        )
+
+    def _follows(self, place: int, step: int) -> bool:
+        """Whether there is a word, on the line of the one before it in that direction."""
+        return 0 <= place < len(self.words) and not self.words[max(place, place - step)].line
+
+    def _joins(self, place: int, step: int) -> bool:
+        if not self._follows(place, step):
             return False
+        return self.words[place].text in _PARTICLES and not self.words[place].labelled
+
+    def _capital(self, place: int) -> bool:
+        return self.words[place].named or self.words[place].text in _PARTICLES
+
+    def _is_name(self, place: int) -> bool:
         word = self.words[place]
         return word.named and not (self._common[place] and (word.begins or word.text.isupper()))
 
-    def _joins(self, place: int) -> bool:
-        return 0 <= place < len(self.words) and self.words[place].text in _PARTICLES
+    def _sentence_article(self, label: Offsets) -> bool:
+        """Whether it begins with an article whose capital may be that of the sentence."""
+        word = self.words[self.runs[label][0]]
+        known = self.document.text[slice(*label)] in self._writing.articled
+        return word.begins and word.text.lower() in _ARTICLES and not known
 
-    def _touched(self, border: int, place: int) -> bool:
-        """Whether a listed name is there, and no label crosses the border to it."""
-        return self._named(place) and border not in self._inner
+
+class _Word(NamedTuple):
+    """A word: whether it looks like a name, begins a line or a sentence, and has a label."""
+
+    span: Offsets
+    text: str
+    named: bool
+    line: bool
+    begins: bool
+    labelled: bool
+
+    @property
+    def unlisted(self) -> bool:
+        return self.named and not self.begins and not self.labelled
 
 
-def _abstaining(document: Document, writing: Writing) -> Document:
-    reading = Reading(document, writing)
-    kept = list[Entity]()
-    unknown = {*document.unknown, *reading.unlisted()}
-    for label, entities in by_span(document.entities):
-        if reading.doubt(label):
-            unknown.add(reading.stretch(label))
-        else:
-            kept.extend(entities)
-    return replace(document, entities=tuple(kept), unknown=tuple(sorted(unknown)))
+def _read(document: Document, runs: dict[Offsets, tuple[int, int]]) -> list[_Word]:
+    taken = {word for first, stop in runs.values() for word in range(first, stop)}
+    found, previous, passed = list[_Word](), ".", 0
+    for place, (start, end) in enumerate(document.words()):
+        text = document.text[start:end]
+        line = not place or "\n" in document.text[passed:start]
+        begins = line or _ends(previous)
+        capital = text != text.lower() and text not in _ALWAYS_CAPITAL and text not in _BRACKETS
+        named = capital and shape(text) in _NAME_SHAPES
+        found.append(_Word((start, end), text, named, line, begins, place in taken))
+        previous, passed = text, end
+    return found
+
+
+def _ends(word: str) -> bool:
+    """Whether a sentence, a quotation or an item of a list may begin after it."""
+    return word in _BRACKETS or not (word in _GOING_ON or any(map(str.isalnum, word)))
+
+
+def _runs(document: Document) -> dict[Offsets, tuple[int, int]]:
+    """The words that each label touches, first and past the last."""
+    words = document.words()
+    starts, ends = [start for start, _ in words], [end for _, end in words]
+    return {
+        (start, end): (bisect_right(ends, start), bisect_left(starts, end))
+        for (start, end), _ in by_span(document.entities)
+    }
 
 
 def covered(document: Document) -> set[int]:

@@ -164,6 +164,7 @@ def train_panel(
     supervision: Sequence[Document] = documents
     if config.abstain != "never":
         supervision = abstaining(documents, 1.0 if config.abstain == "auto" else math.inf)
+    doubted = left_out(documents, supervision)
     if config.words == "mixed":
         supervision = mixed(supervision)
     recipe = kind(
@@ -187,7 +188,6 @@ def train_panel(
     )
     history = runner.run(resume)
     assigned = () if recipe.assigned is None else tuple(recipe.assigned.tolist())
-    doubted = left_out(documents, supervision)
     return Trained(Panel(recipe.experts), history, data, assigned, doubted)
 
 
