@@ -32,7 +32,8 @@ def main() -> None:
 
 def row_of(name: str) -> jobs.Row:
     """The labels of a set."""
-    from convener.dictionary.abstention import Reading, Writing, abstaining, covered
+    from convener.dictionary.abstention import Reading, abstaining, covered
+    from convener.dictionary.writing import Writing
     from convener.text.formats import read
 
     root = Path(os.environ["CONVENER_DATA"]) / "distant" / name

@@ -147,6 +147,7 @@ def test_edges_of_which_the_capital_tells_nothing(text: str, kept: list[str]) ->
 
 def test_an_article_belongs_to_a_name_that_has_its_capital_inside_a_sentence() -> None:
     assert told('so "The Post" wrote', "in The Post")[0] == ["The Post"]
+    assert told('so "The Post" wrote', "in the Post")[0] == []
 
 
 def test_a_type_that_would_lose_all_its_labels_keeps_them() -> None:

@@ -11,8 +11,8 @@ import typer
 from convener.cli import options
 from convener.cli.console import err
 from convener.dictionary import Labeller, Summary
-from convener.dictionary.abstention import unlisted_names
 from convener.dictionary.labeller import SOURCE
+from convener.dictionary.writing import unlisted_names
 from convener.errors import ConfigError
 from convener.text.documents import Document
 from convener.text.formats import write

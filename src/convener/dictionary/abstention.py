@@ -17,31 +17,23 @@ carefully written text, capitals tell where such things happen. Four kinds of wo
 """
 
 import math
-from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from dataclasses import replace
+from typing import Literal
 
+from convener.dictionary.writing import (
+    ALWAYS_CAPITAL,
+    Writing,
+    label_runs,
+    read_words,
+)
 from convener.text.documents import Document, Entity, Offsets, by_span, labels_of
-from convener.text.tokens import SHAPES, shape
 
-_NAME_SHAPES = {SHAPES.index(name) for name in ("title", "upper", "mixed", "alnum")}
-_GOING_ON = frozenset(",&/%@$+")
-_BRACKETS = frozenset(f"-{side}{kind}B-" for side in "LR" for kind in "RSC")
-_ARTICLES = frozenset(("a", "an", "the"))
 _PARTICLES = frozenset(
     ("&", "de", "del", "della", "den", "der", "di", "du", "la", "van", "von", "y", "zu")
 )
 _NEVER_LAST = _PARTICLES | {"and", "at", "by", "for", "from", "in", "of", "on", "or", "the", "to"}
-_CALENDAR = """
-january february march april may june july august september october november december
-jan feb mar apr jun jul aug sep sept oct nov dec
-monday tuesday wednesday thursday friday saturday sunday
-mon tue tues wed thu thur thurs fri sat sun
-"""
-_ALWAYS_CAPITAL = frozenset(word.title() for word in ("i", *_CALENDAR.split()))
-
 Doubt = Literal["part", "edge", "common"]
 
 
@@ -84,58 +76,6 @@ def left_out(
     return counts
 
 
-def unlisted_names(document: Document) -> tuple[Offsets, ...]:
-    """Words that look like names, begin no sentence, and that no entity covers."""
-    return tuple(word.span for word in _read(document, _runs(document)) if word.unlisted)
-
-
-@dataclass(slots=True)
-class Writing:
-    """How a corpus writes: each word, folded, in lower case with or without a label, in capitals.
-
-    Capitals that begin a sentence count for nothing. `articled` are labels that begin with a
-    capital article inside a sentence. `listed` and `unlisted` count words that look like names.
-    """
-
-    lower: Counter[str] = field(default_factory=Counter)
-    labelled: Counter[str] = field(default_factory=Counter)
-    capital: Counter[str] = field(default_factory=Counter)
-    articled: set[str] = field(default_factory=set)
-    listed: int = 0
-    unlisted: int = 0
-
-    @classmethod
-    def of(cls, documents: Iterable[Document]) -> "Writing":
-        """The writing of a corpus."""
-        writing = cls()
-        for document in documents:
-            writing._add(document)
-        return writing
-
-    def _add(self, document: Document) -> None:
-        runs = _runs(document)
-        words = _read(document, runs)
-        for word in words:
-            self.listed += word.labelled and word.named
-            self.unlisted += word.unlisted
-            if word.text.islower():
-                (self.labelled if word.labelled else self.lower)[word.text] += 1
-            elif word.named and not word.begins:
-                self.capital[word.text.lower()] += 1
-        for (start, end), (first, stop) in runs.items():
-            if first < stop and not words[first].begins and words[first].text.istitle():
-                self.articled.add(document.text[start:end])
-
-    def common(self, word: str) -> bool:
-        """Whether the word, in whatever case, is mostly written in lower case, unlabelled."""
-        word = word.lower()
-        return self.lower[word] > self.capital[word] + self.labelled[word]
-
-    def proper(self, word: str) -> bool:
-        """Whether the word is written in capitals inside sentences, and never in lower case."""
-        return not self.lower[word.lower()] and self.capital[word.lower()] > 0
-
-
 class Reading:
     """A document read as its corpus writes.
 
@@ -144,8 +84,8 @@ class Reading:
 
     def __init__(self, document: Document, writing: Writing) -> None:
         self.document = document
-        self.runs = _runs(document)
-        self.words = _read(document, self.runs)
+        self.runs = label_runs(document)
+        self.words = read_words(document, self.runs)
         self._writing = writing
         self._common = [writing.common(word.text) for word in self.words]
         runs = self.runs.values()
@@ -186,7 +126,7 @@ class Reading:
         if self._whole(label) != (first, stop) or self._touched(first, -1) or self._touched(stop):
             return "part"
         words = self.words[first:stop]
-        if len(words) == 1 and (self._common[first] or words[0].text in _ALWAYS_CAPITAL):
+        if len(words) == 1 and (self._common[first] or words[0].text in ALWAYS_CAPITAL):
             return "common"
         if len(words) > 1 and (words[-1].text in _NEVER_LAST or self._sentence_article(label)):
             return "edge"
@@ -242,51 +182,7 @@ class Reading:
         """Whether it begins with an article whose capital may be that of the sentence."""
         word = self.words[self.runs[label][0]]
         known = self.document.text[slice(*label)] in self._writing.articled
-        return word.begins and word.text.lower() in _ARTICLES and not known
-
-
-class _Word(NamedTuple):
-    """A word: whether it looks like a name, begins a line or a sentence, and has a label."""
-
-    span: Offsets
-    text: str
-    named: bool
-    line: bool
-    begins: bool
-    labelled: bool
-
-    @property
-    def unlisted(self) -> bool:
-        return self.named and not self.begins and not self.labelled
-
-
-def _read(document: Document, runs: dict[Offsets, tuple[int, int]]) -> list[_Word]:
-    taken = {word for first, stop in runs.values() for word in range(first, stop)}
-    found, previous, passed = list[_Word](), ".", 0
-    for place, (start, end) in enumerate(document.words()):
-        text = document.text[start:end]
-        line = not place or "\n" in document.text[passed:start]
-        begins = line or _ends(previous)
-        capital = text != text.lower() and text not in _ALWAYS_CAPITAL and text not in _BRACKETS
-        named = capital and shape(text) in _NAME_SHAPES
-        found.append(_Word((start, end), text, named, line, begins, place in taken))
-        previous, passed = text, end
-    return found
-
-
-def _ends(word: str) -> bool:
-    """Whether a sentence, a quotation or an item of a list may begin after it."""
-    return word in _BRACKETS or not (word in _GOING_ON or any(map(str.isalnum, word)))
-
-
-def _runs(document: Document) -> dict[Offsets, tuple[int, int]]:
-    """The words that each label touches, first and past the last."""
-    words = document.words()
-    starts, ends = [start for start, _ in words], [end for _, end in words]
-    return {
-        (start, end): (bisect_right(ends, start), bisect_left(starts, end))
-        for (start, end), _ in by_span(document.entities)
-    }
+        return word.begins and word.article and not known
 
 
 def covered(document: Document) -> set[int]:

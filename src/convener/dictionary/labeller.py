@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from convener.dictionary.abstention import covered, positions, unlisted_names, words_in
+from convener.dictionary.abstention import covered, positions, words_in
 from convener.dictionary.gazetteer import Gazetteer, Match
 from convener.dictionary.parallel import in_processes
+from convener.dictionary.writing import unlisted_names
 from convener.errors import ConfigError
 from convener.text.documents import Document, Entity, by_span
 
