@@ -51,27 +51,29 @@ def abstaining(documents: Sequence[Document], limit: float = 1.0) -> list[Docume
     writing = Writing.of(documents)
     if writing.unlisted > limit * writing.listed:
         return list(documents)
-    readings = [Reading(document, writing) for document in documents]
-    lost = set(labels_of(documents)).difference(*(reading.certain() for reading in readings))
-    return [reading.abstaining(lost) for reading in readings]
+    marked = [Reading(document, writing).abstaining() for document in documents]
+    lost = set(labels_of(documents)).difference(labels_of(marked))
+    if lost:
+        return [Reading(document, writing).abstaining(lost) for document in documents]
+    return marked
 
 
 def left_out(
     documents: Sequence[Document], marked: Sequence[Document]
 ) -> Counter[tuple[str, str, str]]:
     """How often each name of a type was left out of `marked`, and what it seems to be."""
-    changed = [
-        (before, {e.span for e in before.entities} - {e.span for e in after.entities})
+    gone = [
+        {e.span for e in before.entities} - {e.span for e in after.entities}
         for before, after in zip(documents, marked, strict=True)
     ]
-    if not any(gone for _, gone in changed):
-        return Counter()
-    writing = Writing.of(documents)
     counts = Counter[tuple[str, str, str]]()
-    for document, gone in changed:
-        reading = Reading(document, writing)
+    if not any(gone):
+        return counts
+    writing = Writing.of(documents)
+    for document, spans in zip(documents, gone, strict=True):
+        doubts = Reading(document, writing).doubts if spans else {}
         for entity in document.entities:
-            if entity.span in gone and (doubt := reading.doubts[entity.span]):
+            if entity.span in spans and (doubt := doubts[entity.span]):
                 counts[document.surface(entity), entity.label, doubt] += 1
     return counts
 
@@ -102,10 +104,6 @@ class Reading:
             and (not word.begins or self._writing.proper(word.text))
         ]
 
-    def certain(self) -> set[str]:
-        """The types that have a label here that is to be believed."""
-        return {e.label for e in self.document.entities if not self.doubts[e.span]}
-
     def abstaining(self, spared: Iterable[str] = ()) -> Document:
         """The document with labels in doubt and unlisted names unknown; some types are spared."""
         kept, whole = list[Entity](), frozenset(spared)
@@ -123,7 +121,8 @@ class Reading:
         first, stop = self.runs[label]
         if first == stop:
             return None
-        if self._whole(label) != (first, stop) or self._touched(first, -1) or self._touched(stop):
+        grown = self._whole(label) != (first, stop)
+        if grown or self._touched(first, -1) or self._touched(stop, 1):
             return "part"
         words = self.words[first:stop]
         if len(words) == 1 and (self._common[first] or words[0].text in ALWAYS_CAPITAL):
@@ -151,9 +150,9 @@ class Reading:
                 return ahead
             place = ahead + step
 
-    def _touched(self, border: int, side: int = 0) -> bool:
+    def _touched(self, border: int, step: int) -> bool:
         """Whether a name with a label is on that side of a label's border that no label crosses."""
-        place, step = border + side, 1 + 2 * side
+        place = border if step > 0 else border - 1
         return (
             border not in self._inner
             and self._follows(place, step)
