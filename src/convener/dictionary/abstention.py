@@ -16,7 +16,6 @@ carefully written text, capitals tell where such things happen. Four kinds of wo
   on a month, a weekday or "I".
 """
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -42,12 +41,9 @@ def abstaining(documents: Sequence[Document], limit: float = 1.0) -> list[Docume
 
     In tweets and headlines they do not, nor where most names are missing. The sign used, which
     needs no gold label: if there are more than `limit` times as many unlisted names as capitalised
-    words under a label, the documents are returned as they are. So are documents that bring their
-    own unknown stretches, unless the limit is infinite. Of a type that would lose all its labels,
-    all are kept.
+    words under a label, the documents are returned as they are. Unknown stretches that they bring
+    stay. Of a type that would lose all its labels, all are kept.
     """
-    if limit < math.inf and any(document.unknown for document in documents):
-        return list(documents)
     writing = Writing.of(documents)
     if writing.unlisted > limit * writing.listed:
         return list(documents)
