@@ -70,11 +70,25 @@ def test_what_counts_as_an_unlisted_name(
     assert told(text, *others)[1] == unknown
 
 
-def test_where_most_capitals_are_unlisted_they_tell_nothing() -> None:
+def test_where_most_capitals_are_unlisted_they_stay_outside() -> None:
     shouted = [LABELLED, Document("so We Go Up")]
     assert abstaining(shouted) == shouted
-    assert abstaining(shouted, limit=3.9) == shouted
-    assert [len(d.unknown) for d in abstaining(shouted, limit=4)] == [1, 3]
+    assert [len(d.unknown) for d in abstaining(shouted, always=True)] == [1, 3]
+    doubtful = Document("in Washington Post", (Entity(3, 13, "LOC"),))
+    assert abstaining([doubtful, *shouted]) == [
+        replace(doubtful, entities=(), unknown=((3, 18),)),
+        *shouted,
+    ]
+
+
+def test_where_most_labels_are_in_doubt_capitals_tell_nothing() -> None:
+    labeller = Labeller(GAZETTEER)
+    shouted = [labeller(Document(text)) for text in ("IN NEW YORK CITY", "TO NEW YORK CITY")]
+    certain = labeller(Document("in New York"))
+    assert abstaining([*shouted, certain]) == [*shouted, certain]
+    assert not any(d.entities for d in abstaining([*shouted, certain], always=True)[:2])
+    marked = abstaining([*shouted, certain, certain])
+    assert [len(d.entities) for d in marked] == [0, 0, 1, 1]
 
 
 def test_unknown_stretches_of_the_user_stay_as_they_are() -> None:
@@ -214,7 +228,7 @@ def test_nothing_is_labelled_that_was_not_and_no_label_is_lost_silently(
     if tokenised:
         read = [replace(document, tokens=document.words()) for document in read]
     documents = [labeller(document) for document in read]
-    marked = abstaining(documents, float("inf"))
+    marked = abstaining(documents, always=True)
     for before, after in zip(documents, marked, strict=True):
         assert set(after.entities) <= set(before.entities)
         gone = set(before.entities) - set(after.entities)

@@ -36,22 +36,22 @@ _NEVER_LAST = _PARTICLES | {"and", "at", "by", "for", "from", "in", "of", "on", 
 Doubt = Literal["part", "edge", "common"]
 
 
-def abstaining(documents: Sequence[Document], limit: float = 1.0) -> list[Document]:
-    """Documents in which all four kinds are unknown, where capitals tell names at all.
+def abstaining(documents: Sequence[Document], always: bool = False) -> list[Document]:
+    """Documents in which labels in doubt and unlisted names are unknown, where capitals tell names.
 
-    In tweets and headlines they do not, nor where most names are missing. The sign used, which
-    needs no gold label: if there are more than `limit` times as many unlisted names as capitalised
-    words under a label, the documents are returned as they are. Unknown stretches that they bring
-    stay. Of a type that would lose all its labels, all are kept.
+    Two signs, which need no gold label, say where they do not, as in tweets and headlines. Unlisted
+    names stay outside if there are more of them than capitalised words under a label, and all
+    labels stay if most would be left out; `always` heeds neither. Unknown stretches of the
+    documents stay. Of a type that would lose all its labels, all are kept.
     """
     writing = Writing.of(documents)
-    if writing.unlisted > limit * writing.listed:
-        return list(documents)
-    marked = [Reading(document, writing).abstaining() for document in documents]
+    telling = always or writing.unlisted <= writing.listed
+    marked = [Reading(document, writing).abstaining(telling) for document in documents]
     lost = set(labels_of(documents)).difference(labels_of(marked))
     if lost:
-        return [Reading(document, writing).abstaining(lost) for document in documents]
-    return marked
+        marked = [Reading(document, writing).abstaining(telling, lost) for document in documents]
+    before, after = (sum(len(d.entities) for d in each) for each in (documents, marked))
+    return marked if always or 2 * after >= before else list(documents)
 
 
 def left_out(
@@ -100,10 +100,10 @@ class Reading:
             and (not word.begins or self._writing.proper(word.text))
         ]
 
-    def abstaining(self, spared: Iterable[str] = ()) -> Document:
-        """The document with labels in doubt and unlisted names unknown; some types are spared."""
+    def abstaining(self, unlisted: bool = True, spared: Iterable[str] = ()) -> Document:
+        """The document with labels in doubt unknown, but for spared types, and unlisted names."""
         kept, whole = list[Entity](), frozenset(spared)
-        unknown = {*self.document.unknown, *self.unlisted()}
+        unknown = {*self.document.unknown, *(self.unlisted() if unlisted else ())}
         for label, entities in by_span(self.document.entities):
             if whole.isdisjoint(e.label for e in entities) and self.doubts[label]:
                 first, stop = self._whole(label)

@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -163,7 +162,7 @@ def train_panel(
     expert = expert or make_expert(documents, labels, config)
     supervision: Sequence[Document] = documents
     if config.abstain != "never":
-        supervision = abstaining(documents, 1.0 if config.abstain == "auto" else math.inf)
+        supervision = abstaining(documents, always=config.abstain == "always")
     doubted = left_out(documents, supervision)
     if config.words == "mixed":
         supervision = mixed(supervision)
