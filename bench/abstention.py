@@ -2,10 +2,10 @@
 
     CONVENER_DATA=... python bench/abstention.py
 
-For each set: whether the rule is on by itself; how many labels of the dictionary it keeps and
-leaves out, and how many of each are right, boundaries and type; how many words it leaves out as
-unlisted names, and how many of these belong to gold entities. Nothing is trained, and no choice is
-made here: training does not read gold labels.
+For each set: how many labels of the dictionary the rule keeps and leaves out, and how many of each
+are right, boundaries and type; how many words are unlisted names, how many of these belong to gold
+entities, and whether the rule leaves them out. Nothing is trained, and no choice is made here:
+training does not read gold labels.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def main() -> None:
 
 def row_of(name: str) -> jobs.Row:
     """The labels of a set."""
-    from convener.dictionary.abstention import Reading, abstaining, covered
+    from convener.dictionary.abstention import Reading, covered
     from convener.dictionary.writing import Writing
     from convener.text.formats import read
 
@@ -53,7 +53,7 @@ def row_of(name: str) -> jobs.Row:
     counts = {"labels": everything, **right, "unlisted": unlisted}
     return {
         "set": name,
-        "on": abstaining(distant) != distant,
+        "unlisted_unknown": writing.telling,
         **{kind: len(found) for kind, found in counts.items()},
         **{f"{kind}_precision": share(found) for kind, found in counts.items()},
     }

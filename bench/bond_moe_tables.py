@@ -88,9 +88,13 @@ def abstention() -> str:
         "unlisted": "unlisted names",
     }
     return table(
-        ["", "on", *kinds.values()],
+        ["", *kinds.values(), "left out too"],
         (
-            [row["set"], "yes" if row["on"] else "no", *(worth(row, kind) for kind in kinds)]
+            [
+                row["set"],
+                *(worth(row, kind) for kind in kinds),
+                "yes" if row["unlisted_unknown"] else "no",
+            ]
             for row in load("abstention")
         ),
     )

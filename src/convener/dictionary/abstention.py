@@ -45,7 +45,7 @@ def abstaining(documents: Sequence[Document], always: bool = False) -> list[Docu
     documents stay. Of a type that would lose all its labels, all are kept.
     """
     writing = Writing.of(documents)
-    telling = always or writing.unlisted <= writing.listed
+    telling = always or writing.telling
     marked = [Reading(document, writing).abstaining(telling) for document in documents]
     lost = set(labels_of(documents)).difference(labels_of(marked))
     if lost:

@@ -71,6 +71,11 @@ class Writing:
             if begin and not begin.begins and begin.text.istitle() and begin.article:
                 self.articled.add(document.text[start:end])
 
+    @property
+    def telling(self) -> bool:
+        """Whether no more words look like names without a label than with one."""
+        return self.unlisted <= self.listed
+
     def common(self, word: str) -> bool:
         """Whether the word, in whatever case, is mostly written in lower case, unlabelled."""
         word = word.lower()
