@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 NAMES = {
     "dictionary": "dictionary",
     "stage1": "stage I",
-    "bond": "BOND",
-    "bond-moe": "panel (BOND-MoE)",
+    "bond": "one expert (the default)",
+    "bond-moe": "panel of three",
 }
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")
 SHOWN = 6

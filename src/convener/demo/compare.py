@@ -1,7 +1,7 @@
-"""The dictionary, stage I, BOND and the panel on the same text: what each step brings.
+"""The dictionary, stage I, one expert and the panel on the same text: what each step brings.
 
-BOND is a panel of one; its state after stage I gives the second row. The panel of three is then
-trained in the same way. No gold label is read before the scores: the schedule is fixed.
+The default is a panel of one; its state after stage I gives the second row. The panel of three is
+then trained in the same way. No gold label is read before the scores: the schedule is fixed.
 """
 
 from collections.abc import Callable, Sequence
