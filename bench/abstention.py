@@ -32,7 +32,8 @@ def main() -> None:
 
 def row_of(name: str) -> jobs.Row:
     """The labels of a set."""
-    from convener.dictionary.abstention import Reading, covered
+    from convener.dictionary.abstention import Reading
+    from convener.dictionary.labeller import covered
     from convener.dictionary.writing import Writing
     from convener.text.formats import read
 

@@ -36,10 +36,11 @@ MARK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.S)
 def demo() -> str:
     """The four methods on the bundled corpus."""
     columns = ("precision", "recall", "f1", "unseen_recall")
-    names = METHODS | {"bond": "one expert (the default)", "bond-moe": "panel of three"}
+    from convener.cli.demo import NAMES
+
     return table(
         ["", "precision", "recall", "F1", "recall, unseen names"],
-        ([names[row["method"]], *(f"{row[c]:.1f}" for c in columns)] for row in load("demo")),
+        ([NAMES[row["method"]], *(f"{row[c]:.1f}" for c in columns)] for row in load("demo")),
     )
 
 

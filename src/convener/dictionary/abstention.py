@@ -178,18 +178,3 @@ class Reading:
         word = self.words[self.runs[label][0]]
         known = self.document.text[slice(*label)] in self._writing.articled
         return word.begins and word.article and not known
-
-
-def covered(document: Document) -> set[int]:
-    """The character positions that entities cover."""
-    return positions(entity.span for entity in document.entities)
-
-
-def positions(spans: Iterable[Offsets]) -> set[int]:
-    """The character positions of spans."""
-    return {position for start, end in spans for position in range(start, end)}
-
-
-def words_in(words: Iterable[Offsets], places: set[int]) -> int:
-    """How many words begin at one of the places."""
-    return sum(start in places for start, _ in words) if places else 0

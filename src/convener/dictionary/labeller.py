@@ -4,12 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from convener.dictionary.abstention import covered, positions, words_in
 from convener.dictionary.gazetteer import Gazetteer, Match
 from convener.dictionary.parallel import in_processes
 from convener.dictionary.writing import unlisted_names
 from convener.errors import ConfigError
-from convener.text.documents import Document, Entity, by_span
+from convener.text.documents import Document, Entity, Offsets, by_span
 
 SOURCE = "dictionary"
 
@@ -95,3 +94,18 @@ class Summary:
     def matches(self) -> int:
         """Matches of all types, ambiguous ones included."""
         return self.types.total() + self.ambiguous.total()
+
+
+def covered(document: Document) -> set[int]:
+    """The character positions that entities cover."""
+    return positions(entity.span for entity in document.entities)
+
+
+def positions(spans: Iterable[Offsets]) -> set[int]:
+    """The character positions of spans."""
+    return {position for start, end in spans for position in range(start, end)}
+
+
+def words_in(words: Iterable[Offsets], places: set[int]) -> int:
+    """How many words begin at one of the places."""
+    return sum(start in places for start, _ in words) if places else 0

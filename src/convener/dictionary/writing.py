@@ -4,13 +4,12 @@ A capital tells of a name only where no sentence, quotation, item or line begins
 that English always writes so.
 """
 
-from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from convener.text.documents import Document, Offsets, by_span
+from convener.text.documents import Document, Offsets, WordIndex, by_span
 from convener.text.tokens import SHAPES, shape
 
 _NAME_SHAPES = {SHAPES.index(name) for name in ("title", "upper", "mixed", "alnum")}
@@ -129,9 +128,5 @@ def _ends(word: str) -> bool:
 
 def label_runs(document: Document) -> dict[Offsets, Run]:
     """The words that each label touches, first and past the last."""
-    words = document.words()
-    starts, ends = [start for start, _ in words], [end for _, end in words]
-    return {
-        (start, end): (bisect_right(ends, start), bisect_left(starts, end))
-        for (start, end), _ in by_span(document.entities)
-    }
+    index = WordIndex(document)
+    return {label: index.words(label) for label, _ in by_span(document.entities)}

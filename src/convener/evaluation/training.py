@@ -24,7 +24,7 @@ _DOUBTS = {
     "edge": "cut in the wrong place",
     "common": "a common word",
 }
-_LEFT_OUT = 100
+_SHOWN = 100
 _LeftOut = tuple[str, str, str]
 
 
@@ -116,7 +116,7 @@ def training_page(
 
 
 def _most(left_out: Mapping[_LeftOut, int]) -> list[tuple[_LeftOut, int]]:
-    return sorted(left_out.items(), key=lambda item: (-item[1], item[0]))[:_LEFT_OUT]
+    return sorted(left_out.items(), key=lambda item: (-item[1], item[0]))[:_SHOWN]
 
 
 def _best(history: Sequence[Mapping[str, object]]) -> str:

@@ -3,7 +3,6 @@
 Every kind of expert reads text in this way; what it then makes of the words is its own affair.
 """
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -77,23 +76,6 @@ def cuts(words: WordPieces, document: Document, limit: int, overlap: int) -> Ite
             [shapes[word] for word in covered for _ in pieces[word]],
             places,
         )
-
-
-class WordIndex:
-    """Which words of a document a stretch of its text touches."""
-
-    def __init__(self, document: Document) -> None:
-        offsets = document.words()
-        self._starts = [start for start, _ in offsets]
-        self._ends = [end for _, end in offsets]
-
-    def __len__(self) -> int:
-        return len(self._starts)
-
-    def words(self, span: Offsets) -> tuple[int, int]:
-        """The words `[first, stop)` that the characters `[start, end)` touch, maybe none."""
-        start, end = span
-        return bisect_right(self._ends, start), bisect_left(self._starts, end)
 
 
 def refuse_overlaps(document: Document, advice: str) -> None:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convener.models.featurise import WordIndex, label_number, unsought
-from convener.text.documents import Document, by_span
+from convener.models.featurise import label_number, unsought
+from convener.text.documents import Document, WordIndex, by_span
 
 START, END, SPANS = 0, 1, 2
 

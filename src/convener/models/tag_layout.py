@@ -12,7 +12,6 @@ from pydantic import Field
 from convener.errors import ConfigError
 from convener.models.featurise import (
     EncoderConfig,
-    WordIndex,
     cuts,
     entity_of_words,
     label_number,
@@ -21,7 +20,7 @@ from convener.models.featurise import (
 )
 from convener.models.layout import Allowed, Example, Layout, Rows
 from convener.models.pieces import WordPieces
-from convener.text.documents import Document, Entity, by_span
+from convener.text.documents import Document, Entity, WordIndex, by_span
 from convener.text.tags import spans_from_tags
 
 

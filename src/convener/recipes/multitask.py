@@ -19,10 +19,9 @@ from collections.abc import Sequence
 
 import torch
 
-from convener.models.featurise import WordIndex
 from convener.models.reader import Reader
 from convener.models.reader_config import ReaderConfig
-from convener.text.documents import Document, crossing
+from convener.text.documents import Document, WordIndex, crossing
 from convener.training.batching import length_batches
 
 MAX_WIDTH = 64

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -160,10 +161,10 @@ def train_panel(
     labels = config.labels or labels_of(documents)
     accelerator = Accelerator()
     expert = expert or make_expert(documents, labels, config)
-    supervision: Sequence[Document] = documents
+    supervision, doubted = documents, Counter[tuple[str, str, str]]()
     if config.abstain != "never":
         supervision = abstaining(documents, always=config.abstain == "always")
-    doubted = left_out(documents, supervision)
+        doubted = left_out(documents, supervision)
     if config.words == "mixed":
         supervision = mixed(supervision)
     recipe = kind(

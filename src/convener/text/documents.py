@@ -11,6 +11,7 @@ A distant label has four states, and each word of a document is in one of them:
 - *outside*: none of these.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -101,6 +102,23 @@ def check_span(span: Offsets, length: int, what: str) -> None:
             f"{what} at {start}-{end} is outside its text: "
             f"expected 0 <= start < end <= {length} (offsets count characters, end is exclusive)"
         )
+
+
+class WordIndex:
+    """Which words of a document a stretch of its text touches."""
+
+    def __init__(self, document: Document) -> None:
+        offsets = document.words()
+        self._starts = [start for start, _ in offsets]
+        self._ends = [end for _, end in offsets]
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def words(self, span: Offsets) -> tuple[int, int]:
+        """The words `[first, stop)` that the characters `[start, end)` touch, maybe none."""
+        start, end = span
+        return bisect_right(self._ends, start), bisect_left(self._starts, end)
 
 
 def by_span(entities: Iterable[Entity]) -> list[tuple[Offsets, tuple[Entity, ...]]]:
