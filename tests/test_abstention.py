@@ -166,6 +166,8 @@ def test_an_article_belongs_to_a_name_that_has_its_capital_inside_a_sentence() -
 def test_a_type_that_would_lose_all_its_labels_keeps_them() -> None:
     monday = Document("on Monday it", (Entity(3, 9, "DATE"),))
     assert abstaining([monday, *CAREFUL])[0] == monday
+    looked_for = replace(monday, types=("DATE", "LOC"))
+    assert abstaining([looked_for, *CAREFUL])[0] == looked_for
     ambiguous = replace(HIS, entities=(Entity(0, 3, "LOC"), Entity(0, 3, "ORG")))
     assert abstaining([ambiguous, *CAREFUL])[0].entities == ()
     dated = replace(HIS, entities=(Entity(0, 3, "DATE"), Entity(0, 3, "ORG")))

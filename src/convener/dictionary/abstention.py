@@ -27,7 +27,7 @@ from convener.dictionary.writing import (
     label_runs,
     read_words,
 )
-from convener.text.documents import Document, Entity, Offsets, by_span, labels_of
+from convener.text.documents import Document, Entity, Offsets, by_span
 
 _PARTICLES = frozenset(
     ("&", "de", "del", "della", "den", "der", "di", "du", "la", "van", "von", "y", "zu")
@@ -47,11 +47,15 @@ def abstaining(documents: Sequence[Document], always: bool = False) -> list[Docu
     writing = Writing.of(documents)
     telling = always or writing.telling
     marked = [Reading(document, writing).abstaining(telling) for document in documents]
-    lost = set(labels_of(documents)).difference(labels_of(marked))
-    if lost:
+    before, after = _types(documents), _types(marked)
+    if lost := before.keys() - after.keys():
         marked = [Reading(document, writing).abstaining(telling, lost) for document in documents]
-    before, after = (sum(len(d.entities) for d in each) for each in (documents, marked))
-    return marked if always or 2 * after >= before else list(documents)
+        after = _types(marked)
+    return marked if always or 2 * after.total() >= before.total() else list(documents)
+
+
+def _types(documents: Iterable[Document]) -> Counter[str]:
+    return Counter(entity.label for document in documents for entity in document.entities)
 
 
 def left_out(
