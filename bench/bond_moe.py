@@ -6,13 +6,14 @@
 Every job is one training in a process of its own. States are chosen on dev and scored on test, but
 for `bond-published`, which chooses on test as the published code does, and `default-no-dev`.
 `bond` is the default without abstention. `stage1` and `default-minus-self-training` are the states
-in which `bond` and `default` go into self-training, rows of the same jobs. `gold` learns from gold
-labels; no other row reads those of the training or the test text but to score. The dictionary's own
-labels are known on the training text only, so that is where they are scored. The set `conll03-3k`
-is the first 3,000 sentences of conll03, in whole documents, and a path is a folder with the files
-of such a set. `beats_bond` is how often, when test documents are drawn anew, a row's F1 is above
-that of BOND with the same seed (paired bootstrap). Rows that the results file already has are not
-run again; figures of every round go to a file beside it.
+in which `bond` and `default` go into self-training, and `distilled` is one model taught by
+`default-panel`; they are rows of the same jobs. `gold` learns from gold labels; no other row reads
+those of the training or the test text but to score. The dictionary's own labels are known on the
+training text only, so that is where they are scored. The set `conll03-3k` is the first 3,000
+sentences of conll03, in whole documents, and a path is a folder with the files of such a set.
+`beats_bond` is how often, when test documents are drawn anew, a row's F1 is above that of BOND with
+the same seed (paired bootstrap). Rows that the results file already has are not run again; figures
+of every round go to a file beside it.
 """
 
 import argparse
@@ -90,8 +91,8 @@ def run(
     if method == "dictionary":
         found = [row | figures(score(data.gold, data.distant)) | {"seconds": 0.0}]
         return [line | jobs.provenance() for line in found]
-    changes = jobs.changes(settings)
-    trained, stages = train(data, METHODS[method], encoder, seed, changes)
+    config = configured(METHODS[method], encoder, seed, jobs.changes(settings))
+    trained, stages = train(data, METHODS[method], config)
     seconds = round(time.monotonic() - began, 1)
 
     def measured(name: str, found: Sequence, dev_f1: float | None, seconds: float) -> jobs.Row:
@@ -105,6 +106,10 @@ def run(
         first = [line for line in trained.history if line["stage"] == "warm-up"]
         best = max(line["dev_f1"] for line in first)
         rows.append(measured(STAGE_ONE[method], stages[0], best, first[-1]["seconds"]))
+    if method == "default-panel":
+        student, seconds = taught(trained.panel, data, config)
+        found = student.panel.annotate(data.test)
+        rows.append(measured("distilled", found, student.dev_f1, seconds))
     return [line | jobs.provenance() for line in rows]
 
 
@@ -139,25 +144,31 @@ def first_documents(documents: Sequence, count: int) -> list[int]:
     return sorted(kept)
 
 
-def train(data: Data, method: Method, encoder: str, seed: int, changes: dict[str, object]):
+def configured(method: Method, encoder: str, seed: int, changes: dict[str, object]):
+    """The configuration of a row."""
+    from convener.recipes.run import PAPERS, SUPERVISED, RunConfig, override
+
+    base = {"default": RunConfig(), "gold": SUPERVISED} | PAPERS
+    asked = {"seed": seed, "tagger.encoder": encoder} | method.changes | changes
+    return override(base[method.base], asked)
+
+
+def train(data: Data, method: Method, config):
     """The trained panel, and what stage I answers on test."""
     import baselines
 
     from convener.panel.panel import Panel
     from convener.recipes.bond import Bond
-    from convener.recipes.run import PAPERS, SUPERVISED, RunConfig, override, train_panel
+    from convener.recipes.run import train_panel
     from convener.text.documents import labels_of
     from convener.training.progress import Silence
 
-    base = {"default": RunConfig(), "gold": SUPERVISED} | PAPERS
-    asked = {"seed": seed, "tagger.encoder": encoder} | method.changes | changes
-    config = override(base[method.base], asked)
     training = data.gold if method.base == "gold" else data.distant
     dev = {"dev": data.dev, "test": data.test, "nothing": None}[method.chooses]
     kind = Bond if method.kind == "Bond" else getattr(baselines, method.kind)
     expert = None
     if method.kind == "Published":
-        expert = baselines.RawTagger.create(labels_of(training), config.tagger, seed)
+        expert = baselines.RawTagger.create(labels_of(training), config.tagger, config.seed)
     stages: list[list] = []
 
     class Stages(Silence):
@@ -166,6 +177,16 @@ def train(data: Data, method: Method, encoder: str, seed: int, changes: dict[str
 
     trained = train_panel(training, config, dev, Stages(), expert=expert, kind=kind)
     return trained, stages
+
+
+def taught(panel, data: Data, config):
+    """One model of a panel, which learnt on the training text, and the seconds that it took."""
+    from convener.recipes.distill import DistillConfig, distill
+
+    began = time.monotonic()
+    settings = DistillConfig(seed=config.seed, optimiser=config.optimiser)
+    student = distill(panel, data.distant, settings, data.dev)
+    return student, round(time.monotonic() - began, 1)
 
 
 def figures(scores) -> jobs.Row:

@@ -20,6 +20,7 @@ METHODS = {
     "default-no-dev": "the default without a dev set",
     "default-minus-self-training": "the default without self-training",
     "default-panel": "the default with a panel of 3",
+    "distilled": "one model distilled from that panel",
 }
 
 
@@ -65,6 +66,35 @@ def bond_moe_gap() -> str:
         ["", *sets],
         ([METHODS[m], *(cell(m, name) for name in sets)] for m in ("bond", "default")),
     )
+
+
+def bond_moe_sure() -> str:
+    """How often each row is above BOND when test documents are drawn anew, seed by seed."""
+    rows = [row for row in load("bond_moe") if row.get("beats_bond") is not None]
+    sets = list(dict.fromkeys(row["set"] for row in rows))
+    kept = [method for method in METHODS if any(row["method"] == method for row in rows)]
+
+    def cell(method: str, name: str) -> str:
+        shares = [r["beats_bond"] for r in rows if (r["method"], r["set"]) == (method, name)]
+        return " · ".join(f"{100 * share:.0f}" for share in shares) or "–"
+
+    return table(["", *sets], ([METHODS[m], *(cell(m, name) for name in sets)] for m in kept))
+
+
+def bond_moe_cost() -> str:
+    """Training time and memory of the rows that are trainings of their own."""
+    rows = [row for row in load("bond_moe") if row.get("peak_rss_mb")]
+    sets = list(dict.fromkeys(row["set"] for row in rows))
+    kept = [method for method in METHODS if any(row["method"] == method for row in rows)]
+
+    def cell(method: str, name: str) -> str:
+        runs = [row for row in rows if (row["method"], row["set"]) == (method, name)]
+        if not runs:
+            return "–"
+        seconds = statistics.median(row["seconds"] for row in runs)
+        return f"{seconds:,.0f} s, {max(row['peak_rss_mb'] for row in runs):,} MB"
+
+    return table(["", *sets], ([METHODS[m], *(cell(m, name) for name in sets)] for m in kept))
 
 
 def f1s(rows: list[dict], method: str, name: str) -> list[float]:

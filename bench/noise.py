@@ -55,8 +55,9 @@ def run(
     began = time.monotonic()
     data = bond_moe.Data(set)
     data.distant = spoilt(data.gold, kind, share, seed)
-    changes = jobs.changes(settings)
-    trained, stages = bond_moe.train(data, bond_moe.METHODS[method], "minilm", seed, changes)
+    recipe, changes = bond_moe.METHODS[method], jobs.changes(settings)
+    config = bond_moe.configured(recipe, "minilm", seed, changes)
+    trained, stages = bond_moe.train(data, recipe, config)
     row = {"set": set, "kind": kind, "share": share, "method": method, "seed": seed}
     labels_f1 = bond_moe.figures(score(data.gold, data.distant))["f1"]
     row |= {"settings": settings, "labels_f1": labels_f1}

@@ -134,6 +134,7 @@ TABLES = {
         *(inference_tables.inference, inference_tables.bulk),
         bond_moe_tables.abstention,
         *(bond_moe_tables.bond_moe, bond_moe_tables.bond_moe_short, bond_moe_tables.bond_moe_gap),
+        *(bond_moe_tables.bond_moe_sure, bond_moe_tables.bond_moe_cost),
     )
 }
 
