@@ -1,11 +1,12 @@
-"""What the labels are worth that abstention leaves out, held against gold labels.
+"""What the labels are worth that abstention leaves out or that have a rival, held against gold.
 
     CONVENER_DATA=... python bench/abstention.py
 
 For each set: how many labels of the dictionary the rule keeps and leaves out, and how many of each
 are right, boundaries and type; how many words are unlisted names, how many of these belong to gold
-entities, and whether the rule leaves them out. Nothing is trained, and no choice is made here:
-training does not read gold labels.
+entities, and whether the rule leaves them out. Of the labels kept that have a rival: how many are
+right, and how many would be right with the rival's type. Nothing is trained, and no choice is made
+here: training does not read gold labels.
 """
 
 import argparse
@@ -57,7 +58,24 @@ def row_of(name: str) -> jobs.Row:
         "unlisted_unknown": writing.telling,
         **{kind: len(found) for kind, found in counts.items()},
         **{f"{kind}_precision": share(found) for kind, found in counts.items()},
+        **rivals(distant, gold),
     }
+
+
+def rivals(distant: Sequence, gold: Sequence) -> jobs.Row:
+    """How many labels that training believes have a rival, and which of the two is right."""
+    from convener.dictionary.abstention import abstaining
+    from convener.recipes.rivals import with_rivals
+
+    own, other = list[bool](), list[bool]()
+    kept = abstaining(distant)
+    for before, after, judge in zip(kept, with_rivals(kept), gold, strict=True):
+        names = {(entity.span, entity.label) for entity in judge.entities}
+        labels = {entity.span: entity.label for entity in before.entities}
+        for rival in set(after.entities) - set(before.entities):
+            own.append((rival.span, labels[rival.span]) in names)
+            other.append((rival.span, rival.label) in names)
+    return {"rivals": len(own), "own_precision": share(own), "rival_precision": share(other)}
 
 
 def share(right: Sequence[bool]) -> float | None:

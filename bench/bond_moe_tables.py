@@ -128,3 +128,20 @@ def abstention() -> str:
             for row in load("abstention")
         ),
     )
+
+
+def rivals() -> str:
+    """Which of the two types of a label with a rival is right."""
+    return table(
+        ["", "labels kept", "have a rival", "their own type is right", "their rival is right"],
+        (
+            [
+                row["set"],
+                f"{row['kept']:,}",
+                f"{row['rivals']:,}",
+                f"{row['own_precision']:.0f} %",
+                f"{row['rival_precision']:.0f} %",
+            ]
+            for row in load("abstention")
+        ),
+    )

@@ -132,7 +132,7 @@ TABLES = {
         *(dictionary_tables.engine, dictionary_tables.audit),
         *(serving_tables.serving, serving_tables.serving_memory),
         *(inference_tables.inference, inference_tables.bulk),
-        bond_moe_tables.abstention,
+        *(bond_moe_tables.abstention, bond_moe_tables.rivals),
         *(bond_moe_tables.bond_moe, bond_moe_tables.bond_moe_short, bond_moe_tables.bond_moe_gap),
         *(bond_moe_tables.bond_moe_sure, bond_moe_tables.bond_moe_cost),
     )

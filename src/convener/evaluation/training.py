@@ -25,7 +25,7 @@ _DOUBTS = {
     "common": "a common word",
 }
 _SHOWN = 100
-_LeftOut = tuple[str, str, str]
+_Doubted = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,13 @@ def training_page(
     types: Mapping[str, Score],
     portraits: Sequence[Portrait],
     overruled: Sequence[Overruled],
-    left_out: Mapping[_LeftOut, int] = MappingProxyType({}),
+    left_out: Mapping[_Doubted, int] = MappingProxyType({}),
+    rivals: Mapping[_Doubted, int] = MappingProxyType({}),
 ) -> str:
     """One self-contained HTML file.
 
     `types` are the scores on dev of each type, `left_out` counts the labels that abstention left
-    out, by name, type, and why.
+    out, by name, type, and why, `rivals` those that have a rival, by name, type and rival.
     """
     columns = [name for name in _COLUMNS if any(name in record for record in history)]
     return render(
@@ -106,6 +107,12 @@ def training_page(
                 ],
             ),
             Section(
+                "Types in doubt",
+                "Names that look like those of another type, which may be what they are.",
+                ("name", "type", "or", "times"),
+                [[*doubt, times] for doubt, times in _most(rivals)],
+            ),
+            Section(
                 "Labels overruled",
                 "Labels of the training text that the model answers otherwise, surest first.",
                 ("label", "the model says", "score", "where"),
@@ -115,8 +122,8 @@ def training_page(
     )
 
 
-def _most(left_out: Mapping[_LeftOut, int]) -> list[tuple[_LeftOut, int]]:
-    return sorted(left_out.items(), key=lambda item: (-item[1], item[0]))[:_SHOWN]
+def _most(labels: Mapping[_Doubted, int]) -> list[tuple[_Doubted, int]]:
+    return sorted(labels.items(), key=lambda item: (-item[1], item[0]))[:_SHOWN]
 
 
 def _best(history: Sequence[Mapping[str, object]]) -> str:

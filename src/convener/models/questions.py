@@ -50,7 +50,7 @@ def questions_for(labels: Sequence[str], own: Mapping[str, str] | None = None) -
             "name one or more, each once"
         )
     if own is None:
-        questions = _known_or_written(labels)
+        questions = known_or_written(labels)
     else:
         missing = [label for label in labels if label not in own]
         if missing:
@@ -111,7 +111,8 @@ def read_questions(path: Path) -> dict[str, str]:
     return questions
 
 
-def _known_or_written(labels: Sequence[str]) -> dict[str, str]:
+def known_or_written(labels: Sequence[str]) -> dict[str, str]:
+    """A question for each label, of a known scheme or of the label's words, maybe none or alike."""
     keys = {label: _folded(" ".join(_words(label))) for label in labels}
     known = [
         {_folded(" ".join(_words(label))): question for label, question in scheme.items()}

@@ -22,12 +22,16 @@ from convener.models.tagger import Tagger
 from convener.panel.panel import Panel
 from convener.recipes.bond import Bond, BondConfig
 from convener.recipes.multitask import reader_for
+from convener.recipes.rivals import added, with_rivals
 from convener.recipes.rounds import Runner
 from convener.recipes.settings import parsed
 from convener.text.documents import Document, labels_of
 from convener.text.formats.jsonl import characters_line
 from convener.training.loop import OptimiserConfig
 from convener.training.progress import Listener, Silence
+
+Doubted = tuple[str, str, str]
+"""A name, the type that it is labelled with, and what speaks against it."""
 
 
 class RunConfig(BaseModel):
@@ -37,6 +41,8 @@ class RunConfig(BaseModel):
     `labels` fixes the types; without it they are those of the training documents. `abstain` says
     whether unlisted names, and labels that capitals make doubtful, are left out of the loss: never,
     always, or where capitals seem to tell names (`convener.dictionary.abstention.abstaining`).
+    `rivals` makes labels ambiguous whose name looks like one of another type
+    (`convener.recipes.rivals`).
     `words` says how documents are read in training that bring words of their own, such as those of
     CoNLL files: as given, or mixed, which is every second one by the words that raw text is cut
     into (`convener.text.tokens`), so that a model reads both.
@@ -47,6 +53,7 @@ class RunConfig(BaseModel):
     seed: int = Field(default=0, ge=0, lt=2**32)
     labels: tuple[str, ...] | None = None
     abstain: Literal["auto", "always", "never"] = "auto"
+    rivals: bool = True
     words: Literal["given", "mixed"] = "given"
     model: Literal["tagger", "reader", "generator"] = "tagger"
     tagger: TaggerConfig = TaggerConfig()
@@ -70,6 +77,7 @@ class RunConfig(BaseModel):
 
 SUPERVISED = RunConfig(
     abstain="never",
+    rivals=False,
     words="mixed",
     optimiser=OptimiserConfig(learning_rate=2e-4),
     bond=BondConfig(experts=1, self_training=False, warmup_rounds=12),
@@ -77,8 +85,8 @@ SUPERVISED = RunConfig(
 """Plain training on labels that a person made: one expert, no self-training, more steps."""
 
 PAPERS = {
-    "bond": RunConfig(abstain="never", bond=BondConfig(experts=1)),
-    "bond-moe": RunConfig(abstain="never", bond=BondConfig(experts=3)),
+    "bond": RunConfig(abstain="never", rivals=False, bond=BondConfig(experts=1)),
+    "bond-moe": RunConfig(abstain="never", rivals=False, bond=BondConfig(experts=3)),
 }
 """The papers' own recipes, which take every label of the dictionary, and its silence, as said."""
 
@@ -115,14 +123,16 @@ class Trained:
     """A panel, the figures of every round, and the fingerprint of the training documents.
 
     `assigned` is the expert that each group of documents went to last, if they went to experts,
-    `left_out` says how often abstention left out which name of which type, and why.
+    `left_out` says how often abstention left out which name of which type, and why, `rivals` how
+    often which name of which type has which other as a rival.
     """
 
     panel: Panel
     history: list[dict[str, object]]
     data_sha256: str
     assigned: tuple[int, ...] = ()
-    left_out: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    left_out: Mapping[Doubted, int] = field(default_factory=dict)
+    rivals: Mapping[Doubted, int] = field(default_factory=dict)
 
     @property
     def dev_f1(self) -> float | None:
@@ -161,12 +171,7 @@ def train_panel(
     labels = config.labels or labels_of(documents)
     accelerator = Accelerator()
     expert = expert or make_expert(documents, labels, config)
-    supervision, doubted = documents, Counter[tuple[str, str, str]]()
-    if config.abstain != "never":
-        supervision = abstaining(documents, always=config.abstain == "always")
-        doubted = left_out(documents, supervision)
-    if config.words == "mixed":
-        supervision = mixed(supervision)
+    supervision, doubted, rivals = believed(documents, config)
     recipe = kind(
         supervision, expert, config.bond, config.optimiser, config.seed, accelerator, listener
     )
@@ -188,7 +193,25 @@ def train_panel(
     )
     history = runner.run(resume)
     assigned = () if recipe.assigned is None else tuple(recipe.assigned.tolist())
-    return Trained(Panel(recipe.experts), history, data, assigned, doubted)
+    return Trained(Panel(recipe.experts), history, data, assigned, doubted, rivals)
+
+
+def believed(
+    documents: Sequence[Document], config: RunConfig
+) -> tuple[list[Document], Counter[Doubted], Counter[Doubted]]:
+    """What training believes of labelled documents, and which labels it left out or has rivals of.
+
+    `abstain`, `rivals` and `words` of the configuration say how far labels and words are taken as
+    they come.
+    """
+    told, doubted, rivals = list(documents), Counter[Doubted](), Counter[Doubted]()
+    if config.abstain != "never":
+        told = abstaining(documents, always=config.abstain == "always")
+        doubted = left_out(documents, told)
+    if config.rivals:
+        kept, told = told, with_rivals(told)
+        rivals = added(kept, told)
+    return mixed(told) if config.words == "mixed" else told, doubted, rivals
 
 
 def check_labelled(documents: Sequence[Document], dev: Sequence[Document] | None) -> None:
