@@ -89,6 +89,13 @@ def test_a_type_of_one_name_is_neither_doubted_nor_a_rival(corpus: list[Document
     assert not any("METAL" in others for others in found.values())
 
 
+def test_a_type_does_not_vanish(corpus: list[Document]) -> None:
+    corpus[0], corpus[1] = mention("Lisbon", "PERSON"), mention("Madrid", "PERSON")
+    corpus = [d for d in corpus if d.text not in PEOPLE]
+    found = labels(with_rivals(corpus))
+    assert found["Lisbon"] == found["Madrid"] == {"PERSON"}
+
+
 @pytest.mark.parametrize("pair", [("!", "?"), ("cell-line", "cell_line")])
 def test_types_need_no_question_of_their_own(corpus: list[Document], pair: tuple[str, str]) -> None:
     named = dict(zip(("CITY", "DRUG"), pair, strict=True))

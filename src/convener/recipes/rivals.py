@@ -67,7 +67,11 @@ def _joined(document: Document, rivals: dict[Mention, str]) -> tuple[Entity, ...
 
 
 def rivals_of(counts: Counter[Mention]) -> dict[Mention, str]:
-    """The rival of each mention that has one, from how often each occurs."""
+    """The rival of each mention that has one, from how often each occurs.
+
+    A type of which every name would have one keeps them all, since nothing would be left to teach
+    it.
+    """
     mentions = sorted(counts)
     labels, own = np.unique([label for _, label in mentions], return_inverse=True)
     if len(labels) < 2:
@@ -76,6 +80,7 @@ def rivals_of(counts: Counter[Mention]) -> dict[Mention, str]:
     beliefs = _beliefs([name for name, _ in mentions], labels.tolist(), own, number)
     held = beliefs[np.arange(len(own)), own]
     doubted = (held > 0) & (beliefs.max(axis=1) > LIKELIER * held)
+    doubted &= (np.bincount(own, ~doubted) > 0)[own]
     rival = beliefs.argmax(axis=1)
     return {mentions[i]: str(labels[rival[i]]) for i in np.flatnonzero(doubted)}
 
