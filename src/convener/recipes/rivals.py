@@ -6,11 +6,17 @@ which learns from the labels of other names, and the nearness of the name to the
 for the type. A type that is `LIKELIER` times as likely as that of the label is a *rival*, and the
 label becomes ambiguous between the two: training takes the one that the text bears out, and is
 still taught that a name is there. No gold label is read, and no name is judged by its own labels.
+
+Where a dictionary is right, doubts are mostly wrong ("Chicago" is a place by its looks, but a team
+in a table of results). So a classifier of what is written around labels is asked how many rivals
+are right, and unless that is at least half of them, all labels stay as they are.
 """
 
-from collections import Counter
-from collections.abc import Sequence
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,20 +28,24 @@ from convener.text.documents import Document, Entity, by_span
 FOLDS = 5
 SHARPNESS = 10.0
 LIKELIER = 4.0
+REACH = 40
+CONTEXTS = 2000
 
 Mention = tuple[str, str]
 """A name, folded, and the type that it is labelled with."""
 
+_Floats = NDArray[np.float64]
+_Key = TypeVar("_Key")
+
 
 def with_rivals(documents: Sequence[Document]) -> list[Document]:
-    """The documents, labels with a rival ambiguous; those that are so already stay as they are."""
-    counts = Counter(
-        _mention(document, entities[0])
-        for document in documents
-        for _, entities in by_span(document.entities)
-        if len(entities) == 1
-    )
-    rivals = rivals_of(counts)
+    """The documents, labels with a rival ambiguous if most rivals seem to be right.
+
+    Labels that are ambiguous already stay as they are.
+    """
+    rivals = rivals_of(Counter(_mention(d, entity) for d in documents for entity in _plain(d)))
+    if not rivals or borne_out(documents, rivals) < 0.5:
+        return list(documents)
     return [replace(document, entities=_joined(document, rivals)) for document in documents]
 
 
@@ -52,62 +62,126 @@ def added(
     )
 
 
+def _plain(document: Document) -> list[Entity]:
+    """The entities that are not ambiguous."""
+    return [entities[0] for _, entities in by_span(document.entities) if len(entities) == 1]
+
+
 def _mention(document: Document, entity: Entity) -> Mention:
     return document.surface(entity).casefold(), entity.label
 
 
-def _joined(document: Document, rivals: dict[Mention, str]) -> tuple[Entity, ...]:
-    joined = list[Entity]()
-    for _, entities in by_span(document.entities):
-        joined.extend(entities)
-        rival = rivals.get(_mention(document, entities[0])) if len(entities) == 1 else None
-        if rival is not None and (document.types is None or rival in document.types):
-            joined.append(replace(entities[0], label=rival))
-    return tuple(joined)
+def _joined(document: Document, rivals: Mapping[Mention, str]) -> tuple[Entity, ...]:
+    others = [
+        replace(entity, label=rival)
+        for entity in _plain(document)
+        if (rival := rivals.get(_mention(document, entity)))
+        and (document.types is None or rival in document.types)
+    ]
+    return (*document.entities, *others)
 
 
-def rivals_of(counts: Counter[Mention]) -> dict[Mention, str]:
+def rivals_of(counts: Mapping[Mention, int]) -> dict[Mention, str]:
     """The rival of each mention that has one, from how often each occurs.
 
-    A type of which every name would have one keeps them all, since nothing would be left to teach
-    it.
+    A name that is labelled with several types has none, since whoever labelled it knew more than
+    its name. A type of which every name would have one keeps them all, since nothing would be left
+    to teach it.
     """
     mentions = sorted(counts)
     labels, own = np.unique([label for _, label in mentions], return_inverse=True)
     if len(labels) < 2:
         return {}
+    names, places = np.unique([name for name, _ in mentions], return_inverse=True)
     number = np.array([counts[mention] for mention in mentions], dtype=np.float64)
-    beliefs = _beliefs([name for name, _ in mentions], labels.tolist(), own, number)
+    vectors = embedded(names.tolist())[places]
+    near = np.exp(
+        SHARPNESS * vectors @ embedded(list(known_or_written(labels.tolist()).values())).T
+    )
+    beliefs = near * _like_others(vectors, places, own, number)
     held = beliefs[np.arange(len(own)), own]
     doubted = (held > 0) & (beliefs.max(axis=1) > LIKELIER * held)
+    doubted &= (np.bincount(places) == 1)[places]
     doubted &= (np.bincount(own, ~doubted) > 0)[own]
     rival = beliefs.argmax(axis=1)
     return {mentions[i]: str(labels[rival[i]]) for i in np.flatnonzero(doubted)}
 
 
-def _beliefs(
-    mentioned: Sequence[str],
-    labels: Sequence[str],
+def _like_others(
+    vectors: NDArray[np.float32],
+    places: NDArray[np.int64],
     own: NDArray[np.int64],
-    number: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """How far each mention's name looks like one of each type, [mentions, types].
+    number: _Floats,
+) -> _Floats:
+    """How far each mention looks like the names of other folds of each type, [mentions, types].
 
-    A name counts by the square root of its mentions. A type that no name of other folds has is
-    not believed in.
+    `places` are the names of the mentions. A name counts by the square root of its `number` of
+    mentions.
     """
     from sklearn.linear_model import LogisticRegression
 
-    names, places = np.unique(mentioned, return_inverse=True)
-    vectors = embedded(names.tolist())[places]
     weights = number / np.sqrt(np.bincount(places, number))[places]
-    like_others = np.zeros((len(own), len(labels)))
+    beliefs = np.zeros((len(own), int(own.max()) + 1))
     for fold in range(FOLDS):
         mine = places % FOLDS == fold
         if mine.any() and len(np.unique(own[~mine])) > 1:
             model = LogisticRegression(max_iter=1000)
             model.fit(vectors[~mine], own[~mine], sample_weight=weights[~mine])
-            like_others[np.ix_(mine, model.classes_)] = model.predict_proba(vectors[mine])
-    questions = embedded(list(known_or_written(labels).values()))
-    near_question: NDArray[np.float64] = np.exp(SHARPNESS * vectors @ questions.T)
-    return like_others * near_question
+            beliefs[np.ix_(mine, model.classes_)] = model.predict_proba(vectors[mine])
+    return beliefs
+
+
+def borne_out(documents: Sequence[Document], rivals: Mapping[Mention, str]) -> float:
+    """Which share of the rivals is right, by what is written around labels.
+
+    A classifier of contexts learns from half of the labels without a rival, all types counting
+    alike. Contexts tell little, so how often it prefers rivals is held against how often it prefers
+    the same type where the other is the label (0) and where it is the label itself (1).
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    told, doubted = _contexts(documents, rivals)
+    half = len(told) // 2
+    own = [label for label, _ in told[:half]]
+    if len(set(own)) < 2:
+        return 0.0
+    model = LogisticRegression(max_iter=1000, class_weight="balanced")
+    model.fit(embedded([around for _, around in told[:half]]), own)
+    types = model.classes_.tolist()
+
+    def believed(contexts: Iterable[tuple[_Key, str]]) -> dict[_Key, _Floats]:
+        written = defaultdict[_Key, list[str]](list)
+        for key, around in contexts:
+            written[key].append(around)
+        return {key: model.predict_proba(embedded(texts)) for key, texts in written.items()}
+
+    known = believed((label, around) for label, around in told[half:] if label in types)
+    prefers = low = high = 0.0
+    for (label, rival), beliefs in believed(doubted).items():
+        if label in known and rival in known:
+            this, other = types.index(label), types.index(rival)
+            found, least, most = (
+                float((b[:, other] > b[:, this]).mean())
+                for b in (beliefs, known[label], known[rival])
+            )
+            prefers += len(beliefs) * found
+            low += len(beliefs) * least
+            high += len(beliefs) * most
+    return (prefers - low) / (high - low) if high > low else 0.0
+
+
+def _contexts(
+    documents: Sequence[Document], rivals: Mapping[Mention, str]
+) -> tuple[list[tuple[str, str]], list[tuple[tuple[str, str], str]]]:
+    """Samples of what is around labels without a rival, by type, and with one, by both types."""
+    told, doubted = list[tuple[str, str]](), list[tuple[tuple[str, str], str]]()
+    for document in documents:
+        for entity in _plain(document):
+            before = document.text[max(0, entity.start - REACH) : entity.start]
+            around = f"{before}[MASK]{document.text[entity.end : entity.end + REACH]}"
+            if rival := rivals.get(_mention(document, entity)):
+                doubted.append(((entity.label, rival), around))
+            else:
+                told.append((entity.label, around))
+    draw = random.Random(0).sample
+    return draw(told, min(len(told), CONTEXTS)), draw(doubted, min(len(doubted), CONTEXTS))
