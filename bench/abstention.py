@@ -5,12 +5,13 @@
 For each set: how many labels of the dictionary the rule keeps and leaves out, and how many of each
 are right, boundaries and type; how many words are unlisted names, how many of these belong to gold
 entities, and whether the rule leaves them out. Of the labels kept that have a rival: how many are
-right, and how many would be right with the rival's type. Nothing is trained, and no choice is made
-here: training does not read gold labels.
+right, how many would be right with the rival's type, and how many rivals contexts bear out, which
+needs no gold label. No choice is made here: training does not read gold labels.
 """
 
 import argparse
 import os
+from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -63,19 +64,25 @@ def row_of(name: str) -> jobs.Row:
 
 
 def rivals(distant: Sequence, gold: Sequence) -> jobs.Row:
-    """How many labels that training believes have a rival, and which of the two is right."""
+    """How many labels kept have a rival, which of the two is right, and what contexts say of it."""
     from convener.dictionary.abstention import abstaining
-    from convener.recipes.rivals import with_rivals
+    from convener.recipes.rivals import borne_out, rivals_of
 
-    own, other = list[bool](), list[bool]()
     kept = abstaining(distant)
-    for before, after, judge in zip(kept, with_rivals(kept), gold, strict=True):
+    found = rivals_of(Counter((d.surface(e).casefold(), e.label) for d in kept for e in d.entities))
+    own, other = list[bool](), list[bool]()
+    for document, judge in zip(kept, gold, strict=True):
         names = {(entity.span, entity.label) for entity in judge.entities}
-        labels = {entity.span: entity.label for entity in before.entities}
-        for rival in set(after.entities) - set(before.entities):
-            own.append((rival.span, labels[rival.span]) in names)
-            other.append((rival.span, rival.label) in names)
-    return {"rivals": len(own), "own_precision": share(own), "rival_precision": share(other)}
+        for entity in document.entities:
+            if rival := found.get((document.surface(entity).casefold(), entity.label)):
+                own.append((entity.span, entity.label) in names)
+                other.append((entity.span, rival) in names)
+    return {
+        "rivals": len(own),
+        "own_precision": share(own),
+        "rival_precision": share(other),
+        "borne_out": round(100 * borne_out(kept, found), 1),
+    }
 
 
 def share(right: Sequence[bool]) -> float | None:

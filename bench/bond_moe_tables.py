@@ -131,16 +131,18 @@ def abstention() -> str:
 
 
 def rivals() -> str:
-    """Which of the two types of a label with a rival is right."""
+    """Which of the two types of a label with a rival is right, and what contexts say of it."""
+    shares = ("own_precision", "rival_precision", "borne_out")
     return table(
-        ["", "labels kept", "have a rival", "their own type is right", "their rival is right"],
+        [
+            *("", "labels kept", "have a rival", "their own type is right", "their rival is right"),
+            *("rivals borne out by contexts", "ambiguous"),
+        ],
         (
             [
-                row["set"],
-                f"{row['kept']:,}",
-                f"{row['rivals']:,}",
-                f"{row['own_precision']:.0f} %",
-                f"{row['rival_precision']:.0f} %",
+                *(row["set"], f"{row['kept']:,}", f"{row['rivals']:,}"),
+                *(f"{row[column]:.0f} %" for column in shares),
+                "yes" if row["borne_out"] >= 50 else "no",
             ]
             for row in load("abstention")
         ),

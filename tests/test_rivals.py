@@ -1,6 +1,8 @@
 """Rivals: a name that looks like those of another type gets that type beside its own."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,128 +11,152 @@ from hypothesis import strategies as st
 
 from convener.recipes import rivals
 from convener.recipes.bond import Bond
-from convener.recipes.rivals import with_rivals
+from convener.recipes.rivals import added, borne_out, rivals_of, with_rivals
 from convener.recipes.run import PAPERS, SUPERVISED, RunConfig, override, train_panel
 from convener.text.documents import Document, Entity, by_span
 
-CITIES = [
-    "Lisbon",
-    "Madrid",
-    "Berlin",
-    "Vienna",
-    "Warsaw",
-    "Prague",
-    "Dublin",
-    "Athens",
-    "Helsinki",
-    "Budapest",
-]
-DRUGS = [
-    "ibuprofen",
-    "metformin",
-    "warfarin",
-    "lisinopril",
-    "amoxicillin",
-    "omeprazole",
-    "sertraline",
-]
+CITIES = ["Lisbon", "Madrid", "Berlin", "Vienna", "Warsaw", "Prague", "Dublin", "Athens"]
+DRUGS = ["ibuprofen", "metformin", "warfarin", "lisinopril", "amoxicillin", "omeprazole"]
 PEOPLE = ["Anna Berg", "John Marsh", "Maria Silva", "Peter Lang", "Laura Finch", "David Stone"]
+NAMES = {"CITY": CITIES, "DRUG": DRUGS, "PERSON": PEOPLE}
+AROUND = {
+    "CITY": ("The train to ", " leaves at noon.", "They built a bridge in ", " last year."),
+    "DRUG": ("Take 20 mg of ", " twice a day.", "The nurse stopped ", " after a rash."),
+    "PERSON": ("My colleague ", " told me so.", "Yesterday ", " gave a speech."),
+}
+TRUE = {name: label for label, names in NAMES.items() for name in names}
 
 
-def mention(name: str, *labels: str) -> Document:
-    """A document that is one name, with these labels."""
-    return Document(name, tuple(Entity(0, len(name), label) for label in labels))
-
-
-def labels(documents: list[Document]) -> dict[str, set[str]]:
-    """The labels of each name."""
-    return {document.text: {e.label for e in document.entities} for document in documents}
-
-
-@pytest.fixture
-def corpus() -> list[Document]:
+def written(name: str, label: str, like: str | None = None) -> list[Document]:
+    """Two sentences about a name with a label, written as one writes of its true type."""
+    first, second, third, fourth = AROUND[like or TRUE[name]]
     return [
-        *(mention(name, "CITY") for name in CITIES),
-        *(mention(name, "DRUG") for name in DRUGS),
-        *(mention(name, "PERSON") for name in PEOPLE),
+        Document(
+            f"{before}{name}{after}",
+            (Entity(len(before), len(before) + len(name), label),),
+        )
+        for before, after in ((first, second), (third, fourth))
     ]
 
 
-def test_a_city_that_is_labelled_a_person_gets_both_types(corpus: list[Document]) -> None:
-    corpus[0] = mention("Lisbon", "PERSON")
-    assert labels(with_rivals(corpus))["Lisbon"] == {"CITY", "PERSON"}
+def corpus(like: str | None = None, **wrong: str) -> list[Document]:
+    """Sentences about all names, some with a wrong label, those written as of another type."""
+    return [
+        document
+        for name, label in TRUE.items()
+        for document in written(name, wrong.get(name, label), like if name in wrong else None)
+    ]
 
 
-def test_most_right_labels_have_no_rival(corpus: list[Document]) -> None:
-    doubted = [name for name, found in labels(with_rivals(corpus)).items() if len(found) > 1]
-    assert len(doubted) <= len(corpus) // 10
+def labels(documents: Sequence[Document]) -> dict[str, set[str]]:
+    """The labels of each name."""
+    found: dict[str, set[str]] = {}
+    for document in documents:
+        for span, entities in by_span(document.entities):
+            found.setdefault(document.text[slice(*span)], set()).update(e.label for e in entities)
+    return found
 
 
-def test_how_a_name_is_written_makes_no_difference(corpus: list[Document]) -> None:
-    changed = [mention("Lisbon", "PERSON"), mention("LISBON", "PERSON"), *corpus[1:]]
-    found = labels(with_rivals(changed))
+WRONG = {"Lisbon": "PERSON", "Madrid": "PERSON", "metformin": "CITY"}
+
+
+def test_a_city_that_is_labelled_a_person_gets_both_types() -> None:
+    found = labels(with_rivals(corpus(**WRONG)))
+    assert found["Lisbon"] == {"CITY", "PERSON"}
+    assert found["metformin"] == {"CITY", "DRUG"}
+    assert found["Anna Berg"] == {"PERSON"}
+
+
+def test_right_labels_stay_as_they_are() -> None:
+    assert with_rivals(corpus()) == corpus()
+
+
+def test_people_with_names_of_cities_stay_people_where_the_text_says_so() -> None:
+    documents = corpus(like="PERSON", Lisbon="PERSON", Madrid="PERSON")
+    assert rivals_of(_counts(documents)) == {
+        ("lisbon", "PERSON"): "CITY",
+        ("madrid", "PERSON"): "CITY",
+    }
+    assert with_rivals(documents) == documents
+
+
+def test_contexts_tell_how_many_rivals_are_right() -> None:
+    right, wrong = corpus(Lisbon="PERSON"), corpus(like="PERSON", Lisbon="PERSON")
+    doubts = {("lisbon", "PERSON"): "CITY"}
+    assert borne_out(right, doubts) > 0.8
+    assert borne_out(wrong, doubts) < 0.2
+
+
+def test_a_name_of_several_types_was_told_apart_by_more_than_its_name() -> None:
+    counts = _counts(corpus(**WRONG))
+    assert ("lisbon", "PERSON") in rivals_of(counts)
+    assert ("lisbon", "PERSON") not in rivals_of(counts + Counter({("lisbon", "CITY"): 1}))
+
+
+def test_how_a_name_is_written_makes_no_difference() -> None:
+    documents = corpus(**WRONG)
+    shouted = [replace(d, text=d.text.replace("Lisbon", "LISBON")) for d in documents[:2]]
+    found = labels(with_rivals([*shouted, *documents]))
     assert found["Lisbon"] == found["LISBON"] == {"CITY", "PERSON"}
 
 
-def test_only_types_that_were_looked_for_are_added(corpus: list[Document]) -> None:
-    corpus[0] = Document("Lisbon", (Entity(0, 6, "PERSON"),), types=("PERSON",))
-    assert labels(with_rivals(corpus))["Lisbon"] == {"PERSON"}
+def test_only_types_that_were_looked_for_are_added() -> None:
+    first, *others = corpus(**WRONG)
+    first = replace(first, types=("PERSON",))
+    found = with_rivals([first, *others])
+    assert found[0] == first
+    assert found[1] != others[0]
 
 
-def test_labels_that_are_ambiguous_stay_so(corpus: list[Document]) -> None:
-    corpus[0] = mention("Lisbon", "DRUG", "PERSON")
-    assert with_rivals(corpus)[0] == corpus[0]
+def test_labels_that_are_ambiguous_stay_so() -> None:
+    first, *others = corpus(**WRONG)
+    entity = first.entities[0]
+    first = replace(first, entities=(entity, replace(entity, label="DRUG")))
+    assert with_rivals([first, *others])[0] == first
 
 
-def test_a_type_of_one_name_is_neither_doubted_nor_a_rival(corpus: list[Document]) -> None:
-    corpus[0] = mention("Lisbon", "METAL")
-    found = labels(with_rivals(corpus))
-    assert found.pop("Lisbon") == {"METAL"}
-    assert not any("METAL" in others for others in found.values())
+def test_a_type_of_one_name_is_neither_doubted_nor_a_rival() -> None:
+    found = rivals_of(_counts(corpus(**{**WRONG, "Berlin": "METAL"})))
+    assert ("lisbon", "PERSON") in found
+    assert not any("METAL" in (label, rival) for (_, label), rival in found.items())
 
 
-def test_a_type_does_not_vanish(corpus: list[Document]) -> None:
-    corpus[0], corpus[1] = mention("Lisbon", "PERSON"), mention("Madrid", "PERSON")
-    corpus = [d for d in corpus if d.text not in PEOPLE]
-    found = labels(with_rivals(corpus))
-    assert found["Lisbon"] == found["Madrid"] == {"PERSON"}
+def test_a_type_does_not_vanish() -> None:
+    counts = _counts(corpus(**WRONG))
+    few = Counter({mention: n for mention, n in counts.items() if mention[0].title() not in PEOPLE})
+    assert {label for _, label in few} == {"CITY", "DRUG", "PERSON"}
+    assert not any(label == "PERSON" for _, label in rivals_of(few))
 
 
 @pytest.mark.parametrize("pair", [("!", "?"), ("cell-line", "cell_line")])
-def test_types_need_no_question_of_their_own(corpus: list[Document], pair: tuple[str, str]) -> None:
-    named = dict(zip(("CITY", "DRUG"), pair, strict=True))
-    documents = [
-        mention(d.text, named[e.label]) for d in corpus for e in d.entities if e.label in named
-    ]
-    found = labels(with_rivals(documents))
-    assert all(found[d.text] >= {e.label for e in d.entities} for d in documents)
+def test_types_need_no_question_of_their_own(pair: tuple[str, str]) -> None:
+    counts = Counter({(name, pair[name in DRUGS]): 1 for name in (*CITIES, *DRUGS)})
+    assert len(rivals_of(counts)) <= len(counts)
 
 
 def test_one_type_has_no_rival_and_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rivals, "embedded", lambda _: pytest.fail("names were embedded"))
-    documents = [mention(name, "DRUG") for name in DRUGS]
+    documents = [d for name in DRUGS for d in written(name, "DRUG")]
     assert with_rivals(documents) == documents
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(CITIES + DRUGS + PEOPLE), st.sampled_from("ABC"))))
+@given(st.lists(st.tuples(st.sampled_from(sorted(TRUE)), st.sampled_from(sorted(NAMES)))))
 def test_labels_are_only_added_to(named: list[tuple[str, str]]) -> None:
-    documents = [mention(name, label) for name, label in named]
+    documents = [document for name, label in named for document in written(name, label)]
     found = with_rivals(documents)
     assert found == with_rivals(documents)
     for before, after in zip(documents, found, strict=True):
         assert set(before.entities) <= set(after.entities)
-        assert [span for span, _ in by_span(before.entities)] == [
-            span for span, _ in by_span(after.entities)
-        ]
         assert len(after.entities) <= 2 * len(before.entities)
+    gained = sum(len(d.entities) for d in found) - sum(len(d.entities) for d in documents)
+    assert added(documents, found).total() == gained
 
 
 @pytest.mark.parametrize("asked", [True, False])
 def test_training_learns_from_both_types_if_asked(
-    corpus: list[Document], run_config: Callable[..., RunConfig], asked: bool
+    run_config: Callable[..., RunConfig], asked: bool
 ) -> None:
-    corpus[0] = mention("Lisbon", "PERSON")
     learnt: list[Document] = []
 
     class Spy(Bond):
@@ -139,10 +165,15 @@ def test_training_learns_from_both_types_if_asked(
             super().__init__(documents, *others)
 
     config = override(run_config(experts=1, round_steps=1), {"rivals": asked})
-    train_panel(corpus, config, kind=Spy)
+    trained = train_panel(corpus(**WRONG), config, kind=Spy)
     assert (labels(learnt)["Lisbon"] == {"CITY", "PERSON"}) == asked
+    assert trained.rivals.get(("Lisbon", "PERSON", "CITY"), 0) == 2 * asked
 
 
 def test_the_papers_and_plain_training_take_types_as_said() -> None:
     assert RunConfig().rivals
     assert not any(config.rivals for config in (SUPERVISED, *PAPERS.values()))
+
+
+def _counts(documents: Sequence[Document]) -> Counter[tuple[str, str]]:
+    return Counter((d.surface(e).casefold(), e.label) for d in documents for e in d.entities)

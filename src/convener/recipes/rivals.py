@@ -100,7 +100,7 @@ def rivals_of(counts: Mapping[Mention, int]) -> dict[Mention, str]:
     )
     beliefs = near * _like_others(vectors, places, own, number)
     held = beliefs[np.arange(len(own)), own]
-    doubted = (held > 0) & (beliefs.max(axis=1) > LIKELIER * held)
+    doubted = beliefs.max(axis=1) > LIKELIER * held
     doubted &= (np.bincount(places) == 1)[places]
     doubted &= (np.bincount(own, ~doubted) > 0)[own]
     rival = beliefs.argmax(axis=1)
