@@ -30,20 +30,20 @@ def multitask() -> str:
 
 
 def multitask_types() -> str:
-    """F1 of each type under BERT-MRC and Multi-NER, rare types marked."""
+    """Mean F1 of each type under BERT-MRC and Multi-NER, rare types marked."""
     rows = quality()
     lines = []
     for data in dict.fromkeys(row["set"] for row in rows):
         both = [
-            next((r for r in rows if (r["set"], r["method"]) == (data, method)), None)
+            [row for row in rows if (row["set"], row["method"]) == (data, method)]
             for method in ("bert-mrc", "multi-ner")
         ]
-        if None in both:
+        if not all(both):
             continue
-        total = sum(both[0]["gold"].values())
-        for label, count in both[0]["gold"].items():
-            rare = ", rare" if count < 0.05 * total else ""
-            cells = [f"{row['type_f1'][label]:.1f}" for row in both]
+        counts = both[0][0]["gold"]
+        for label, count in counts.items():
+            rare = ", rare" if count < 0.05 * sum(counts.values()) else ""
+            cells = [summary([run["type_f1"][label] for run in runs]) for runs in both]
             lines.append([data, f"{label} ({count}{rare})", *cells])
     return table(["set", "type", "BERT-MRC", "Multi-NER"], lines)
 
