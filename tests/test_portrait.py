@@ -1,5 +1,6 @@
 """The page about a run of training: what experts are for, and which labels were overruled."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -73,6 +74,15 @@ def test_a_model_is_saved_with_the_page_about_its_training(
     (tmp_path / "model" / "training.html").unlink()
     load(tmp_path / "model").save_pretrained(tmp_path / "again")
     assert not (tmp_path / "again" / "training.html").exists()
+
+
+def test_the_page_tells_which_labels_were_not_taken_at_their_word() -> None:
+    left_out = {("His", "BAND", "common"): 3, ("Duff", "PER", "part"): 5}
+    told = training_page([], {}, [], [], left_out, {("Lisbon", "PERSON", "CITY"): 4})
+    cells = [re.sub(r"<[^>]+>", " ", row) for row in re.findall("<tr>.*?</tr>", told, re.DOTALL)]
+    rows = [" ".join(cell.split()) for cell in cells]
+    assert "Lisbon PERSON CITY 4" in rows
+    assert rows.index("Duff PER part of a longer name 5") < rows.index("His BAND a common word 3")
 
 
 def test_what_users_wrote_is_escaped() -> None:
