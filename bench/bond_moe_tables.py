@@ -9,7 +9,7 @@ METHODS = {
     "dictionary": "dictionary's labels, on the training text",
     "stage1": "stage I",
     "bond-published": "BOND as published, its state chosen on test",
-    "bond": "BOND (the default without abstention)",
+    "bond": "BOND (the default, all labels at their word)",
     "bond-moe": "BOND-MoE",
     "no-fair": "BOND-MoE without fair assignment",
     "no-self-training": "BOND-MoE without self-training",
@@ -19,6 +19,8 @@ METHODS = {
     "default": "**the default**",
     "default-no-dev": "the default without a dev set",
     "default-minus-self-training": "the default without self-training",
+    "default-minus-rivals": "the default without rivals",
+    "default-minus-abstention": "the default without abstention",
     "default-panel": "the default with a panel of 3",
     "distilled": "one model distilled from that panel",
 }

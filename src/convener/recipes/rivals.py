@@ -13,10 +13,9 @@ are right, and unless that is at least half of them, all labels stay as they are
 """
 
 import random
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +34,6 @@ Mention = tuple[str, str]
 """A name, folded, and the type that it is labelled with."""
 
 _Floats = NDArray[np.float64]
-_Key = TypeVar("_Key")
 
 
 def with_rivals(documents: Sequence[Document]) -> list[Document]:
@@ -132,42 +130,38 @@ def _like_others(
 
 
 def borne_out(documents: Sequence[Document], rivals: Mapping[Mention, str]) -> float:
-    """Which share of the rivals is right, by what is written around labels.
+    """Which share of the rivals is right, by what is written around labels; 0 if that tells none.
 
-    A classifier of contexts learns from half of the labels without a rival, all types counting
-    alike. Contexts tell little, so how often it prefers rivals is held against how often it prefers
-    the same type where the other is the label (0) and where it is the label itself (1).
+    Classifiers of contexts learn from either half of the labels without a rival, all types counting
+    alike. Contexts tell little of one label, so how far they speak for the rivals is held against
+    how far they speak for the same types where the others are the labels (0) and where they are
+    the labels themselves (1).
     """
     from sklearn.linear_model import LogisticRegression
 
     told, doubted = _contexts(documents, rivals)
-    half = len(told) // 2
-    own = [label for label, _ in told[:half]]
-    if len(set(own)) < 2:
+    labels, half = np.array([label for label, _ in told]), np.arange(len(told)) % 2
+    types = np.intersect1d(labels[half == 0], labels[half == 1])
+    doubted = [(pair, around) for pair, around in doubted if set(pair) <= set(types.tolist())]
+    if len(types) < 2 or not doubted:
         return 0.0
-    model = LogisticRegression(max_iter=1000, class_weight="balanced")
-    model.fit(embedded([around for _, around in told[:half]]), own)
-    types = model.classes_.tolist()
-
-    def believed(contexts: Iterable[tuple[_Key, str]]) -> dict[_Key, _Floats]:
-        written = defaultdict[_Key, list[str]](list)
-        for key, around in contexts:
-            written[key].append(around)
-        return {key: model.predict_proba(embedded(texts)) for key, texts in written.items()}
-
-    known = believed((label, around) for label, around in told[half:] if label in types)
-    prefers = low = high = 0.0
-    for (label, rival), beliefs in believed(doubted).items():
-        if label in known and rival in known:
-            this, other = types.index(label), types.index(rival)
-            found, least, most = (
-                float((b[:, other] > b[:, this]).mean())
-                for b in (beliefs, known[label], known[rival])
-            )
-            prefers += len(beliefs) * found
-            low += len(beliefs) * least
-            high += len(beliefs) * most
-    return (prefers - low) / (high - low) if high > low else 0.0
+    known = np.isin(labels, types)
+    own, half = np.searchsorted(types, labels[known]), half[known]
+    vectors = embedded([around for _, around in told])[known]
+    asked = embedded([around for _, around in doubted])
+    beliefs, of_doubted = np.zeros((len(own), len(types))), np.zeros((len(asked), len(types)))
+    for side in (0, 1):
+        model = LogisticRegression(max_iter=1000, class_weight="balanced")
+        model.fit(vectors[half == side], own[half == side])
+        beliefs[half != side] = model.predict_log_proba(vectors[half != side])
+        of_doubted += model.predict_log_proba(asked) / 2
+    of_type = np.array([beliefs[own == t].mean(axis=0) for t in range(len(types))])
+    this, other = np.searchsorted(types, [pair for pair, _ in doubted]).T
+    places = np.arange(len(doubted))
+    found = (of_doubted[places, other] - of_doubted[places, this]).mean()
+    low = (of_type[this, other] - of_type[this, this]).mean()
+    high = (of_type[other, other] - of_type[other, this]).mean()
+    return float((found - low) / (high - low)) if high > low else 0.0
 
 
 def _contexts(
