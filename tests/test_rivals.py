@@ -1,5 +1,6 @@
 """Rivals: a name that looks like those of another type gets that type beside its own."""
 
+import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -9,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from convener.models.questions import questions_for
+from convener.models.spans import allowed_grid
 from convener.recipes import rivals
 from convener.recipes.bond import Bond
 from convener.recipes.rivals import added, borne_out, rivals_of, with_rivals
@@ -87,6 +90,66 @@ def test_contexts_tell_how_many_rivals_are_right() -> None:
     assert borne_out(wrong, doubts) < 0.2
 
 
+def test_the_share_of_rivals_that_are_right_is_found() -> None:
+    names = CITIES[:6]
+    doubts = {(name.casefold(), "PERSON"): "CITY" for name in names}
+    shares = []
+    for right in (0, 2, 4, 6):
+        documents = [d for d in corpus() if d.surface(d.entities[0]) not in names]
+        documents += [d for name in names[:right] for d in written(name, "PERSON")]
+        documents += [d for name in names[right:] for d in written(name, "PERSON", like="PERSON")]
+        shares.append(borne_out(documents, doubts))
+    none, third, two_thirds, every = shares
+    assert none < 0.2 < third < 0.5 < two_thirds < 0.9 < every
+
+
+def test_contexts_that_tell_nothing_bear_nothing_out() -> None:
+    rng = random.Random(0)
+    words = ["the", "on", "blue", "seven", "table", "window", "stone", "paper", "and", "green"]
+    documents = []
+    for name, label in TRUE.items():
+        before = " ".join(rng.choices(words, k=6)) + " "
+        entity = Entity(len(before), len(before) + len(name), WRONG.get(name, label))
+        documents.append(Document(f"{before}{name} {' '.join(rng.choices(words, k=6))}", (entity,)))
+    assert borne_out(documents, {("lisbon", "PERSON"): "CITY"}) == 0
+
+
+def test_labels_without_meaning_are_told_by_names_or_by_own_questions() -> None:
+    often = {(name, "AB"[name in DRUGS]): 50 for name in (*CITIES, *DRUGS)}
+    once = dict.fromkeys(often, 1)
+    paris = {("Paris", "B"): 1}
+    questions = dict(zip("AB", questions_for(["CITY", "DRUG"]).values(), strict=True))
+    assert rivals_of(often | paris) == {("Paris", "B"): "A"}
+    assert not rivals_of(once | paris)
+    assert rivals_of(once | paris, questions) == {("Paris", "B"): "A"}
+
+
+def test_a_nested_reader_is_not_told_that_both_are_right() -> None:
+    document = with_rivals(corpus(**WRONG))[0]
+    assert {e.source for e in document.entities} == {None, "rival"}
+    grid = allowed_grid(document, ["CITY", "DRUG", "PERSON"], 1, nested=True)
+    lisbon = grid[document.words().index(document.entities[0].span)]
+    assert lisbon[:, 0].all()
+    assert lisbon[:, 2].all()
+    assert not lisbon[:, 1, 1].any()
+
+
+def test_labels_that_several_sources_give_are_one() -> None:
+    documents = [
+        replace(d, entities=(*d.entities, *(replace(e, source="a rule") for e in d.entities)))
+        for d in corpus(**WRONG)
+    ]
+    assert labels(with_rivals(documents)) == labels(with_rivals(corpus(**WRONG)))
+
+
+def test_the_most_frequent_names_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = _counts(corpus(**WRONG))
+    counts["madrid", "PERSON"] = 1
+    everything = rivals_of(counts)
+    monkeypatch.setattr(rivals, "NAMES", len(TRUE) - 1)
+    assert everything.keys() - rivals_of(counts).keys() == {("madrid", "PERSON")}
+
+
 def test_a_name_of_several_types_was_told_apart_by_more_than_its_name() -> None:
     counts = _counts(corpus(**WRONG))
     assert ("lisbon", "PERSON") in rivals_of(counts)
@@ -130,8 +193,9 @@ def test_a_type_does_not_vanish() -> None:
 
 @pytest.mark.parametrize("pair", [("!", "?"), ("cell-line", "cell_line")])
 def test_types_need_no_question_of_their_own(pair: tuple[str, str]) -> None:
-    counts = Counter({(name, pair[name in DRUGS]): 1 for name in (*CITIES, *DRUGS)})
-    assert len(rivals_of(counts)) <= len(counts)
+    counts = {(name, pair[name in DRUGS]): 50 for name in (*CITIES, *DRUGS)}
+    counts["Paris", pair[1]] = 1
+    assert rivals_of(counts)["Paris", pair[1]] == pair[0]
 
 
 def test_one_type_has_no_rival_and_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

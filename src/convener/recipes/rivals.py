@@ -29,6 +29,8 @@ SHARPNESS = 10.0
 LIKELIER = 4.0
 REACH = 40
 CONTEXTS = 2000
+NAMES = 20_000
+SURE = 3.0
 
 Mention = tuple[str, str]
 """A name, folded, and the type that it is labelled with."""
@@ -36,12 +38,16 @@ Mention = tuple[str, str]
 _Floats = NDArray[np.float64]
 
 
-def with_rivals(documents: Sequence[Document]) -> list[Document]:
+def with_rivals(
+    documents: Sequence[Document], questions: Mapping[str, str] | None = None
+) -> list[Document]:
     """The documents, labels with a rival ambiguous if most rivals seem to be right.
 
-    Labels that are ambiguous already stay as they are.
+    `questions` ask for types, in place of those that are known or made from their labels. Labels
+    that are ambiguous already stay as they are.
     """
-    rivals = rivals_of(Counter(_mention(d, entity) for d in documents for entity in _plain(d)))
+    counts = Counter(_mention(d, entity) for d in documents for entity in _plain(d))
+    rivals = rivals_of(counts, questions)
     if not rivals or borne_out(documents, rivals) < 0.5:
         return list(documents)
     return [replace(document, entities=_joined(document, rivals)) for document in documents]
@@ -51,18 +57,18 @@ def added(
     documents: Sequence[Document], marked: Sequence[Document]
 ) -> Counter[tuple[str, str, str]]:
     """How often each name of a type has a rival in `marked` that it had not, and which."""
-    return Counter(
-        (before.surface(entity), entity.label, rival.label)
-        for before, after in zip(documents, marked, strict=True)
-        for rival in set(after.entities) - set(before.entities)
-        for entity in before.entities
-        if entity.span == rival.span
-    )
+    counts = Counter[tuple[str, str, str]]()
+    for before, after in zip(documents, marked, strict=True):
+        if rivals := set(after.entities) - set(before.entities):
+            labels = {entity.span: entity.label for entity in before.entities}
+            counts.update((before.surface(r), labels[r.span], r.label) for r in rivals)
+    return counts
 
 
 def _plain(document: Document) -> list[Entity]:
-    """The entities that are not ambiguous."""
-    return [entities[0] for _, entities in by_span(document.entities) if len(entities) == 1]
+    """An entity of each label that is not ambiguous."""
+    labelled = by_span(document.entities)
+    return [entities[0] for _, entities in labelled if len({e.label for e in entities}) == 1]
 
 
 def _mention(document: Document, entity: Entity) -> Mention:
@@ -71,7 +77,7 @@ def _mention(document: Document, entity: Entity) -> Mention:
 
 def _joined(document: Document, rivals: Mapping[Mention, str]) -> tuple[Entity, ...]:
     others = [
-        replace(entity, label=rival)
+        replace(entity, label=rival, score=None, id=None, source="rival")
         for entity in _plain(document)
         if (rival := rivals.get(_mention(document, entity)))
         and (document.types is None or rival in document.types)
@@ -79,30 +85,41 @@ def _joined(document: Document, rivals: Mapping[Mention, str]) -> tuple[Entity, 
     return (*document.entities, *others)
 
 
-def rivals_of(counts: Mapping[Mention, int]) -> dict[Mention, str]:
+def rivals_of(
+    counts: Mapping[Mention, int], questions: Mapping[str, str] | None = None
+) -> dict[Mention, str]:
     """The rival of each mention that has one, from how often each occurs.
 
     A name that is labelled with several types has none, since whoever labelled it knew more than
     its name. A type of which every name would have one keeps them all, since nothing would be left
-    to teach it.
+    to teach it. Names beyond the `NAMES` most frequent are not judged, since they would take long.
     """
-    mentions = sorted(counts)
+    mentions = _most_frequent(counts)
     labels, own = np.unique([label for _, label in mentions], return_inverse=True)
     if len(labels) < 2:
         return {}
-    names, places = np.unique([name for name, _ in mentions], return_inverse=True)
+    names = {name: place for place, name in enumerate(sorted({name for name, _ in mentions}))}
+    places = np.array([names[name] for name, _ in mentions])
     number = np.array([counts[mention] for mention in mentions], dtype=np.float64)
-    vectors = embedded(names.tolist())[places]
-    near = np.exp(
-        SHARPNESS * vectors @ embedded(list(known_or_written(labels.tolist()).values())).T
-    )
+    vectors = embedded(list(names))[places]
+    asked = {**known_or_written(labels.tolist()), **(questions or {})}
+    near = np.exp(SHARPNESS * vectors @ embedded([asked[label] for label in labels.tolist()]).T)
     beliefs = near * _like_others(vectors, places, own, number)
     held = beliefs[np.arange(len(own)), own]
-    doubted = beliefs.max(axis=1) > LIKELIER * held
+    doubted = (held > 0) & (beliefs.max(axis=1) > LIKELIER * held)
     doubted &= (np.bincount(places) == 1)[places]
     doubted &= (np.bincount(own, ~doubted) > 0)[own]
     rival = beliefs.argmax(axis=1)
     return {mentions[i]: str(labels[rival[i]]) for i in np.flatnonzero(doubted)}
+
+
+def _most_frequent(counts: Mapping[Mention, int]) -> list[Mention]:
+    """The mentions of the most frequent names, sorted."""
+    often = Counter[str]()
+    for (name, _), times in counts.items():
+        often[name] += times
+    kept = {name for name, _ in often.most_common(NAMES)}
+    return sorted(mention for mention in counts if mention[0] in kept)
 
 
 def _like_others(
@@ -135,7 +152,7 @@ def borne_out(documents: Sequence[Document], rivals: Mapping[Mention, str]) -> f
     Classifiers of contexts learn from either half of the labels without a rival, all types counting
     alike. Contexts tell little of one label, so how far they speak for the rivals is held against
     how far they speak for the same types where the others are the labels (0) and where they are
-    the labels themselves (1).
+    the labels themselves (1). Those two must be `SURE` standard errors apart.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -155,13 +172,21 @@ def borne_out(documents: Sequence[Document], rivals: Mapping[Mention, str]) -> f
         model.fit(vectors[half == side], own[half == side])
         beliefs[half != side] = model.predict_log_proba(vectors[half != side])
         of_doubted += model.predict_log_proba(asked) / 2
-    of_type = np.array([beliefs[own == t].mean(axis=0) for t in range(len(types))])
-    this, other = np.searchsorted(types, [pair for pair, _ in doubted]).T
-    places = np.arange(len(doubted))
-    found = (of_doubted[places, other] - of_doubted[places, this]).mean()
-    low = (of_type[this, other] - of_type[this, this]).mean()
-    high = (of_type[other, other] - of_type[other, this]).mean()
-    return float((found - low) / (high - low)) if high > low else 0.0
+    found = low = high = variance = 0.0
+    pairs, of_pair = np.unique([pair for pair, _ in doubted], axis=0, return_inverse=True)
+    for index, (label, rival) in enumerate(np.searchsorted(types, pairs)):
+        mine, ours, theirs = (
+            of[:, rival] - of[:, label]
+            for of in (of_doubted[of_pair == index], beliefs[own == label], beliefs[own == rival])
+        )
+        share = len(mine) / len(doubted)
+        found, low, high = (
+            total + share * odds.mean()
+            for total, odds in ((found, mine), (low, ours), (high, theirs))
+        )
+        variance += share**2 * (ours.var() / len(ours) + theirs.var() / len(theirs))
+    gap = high - low
+    return float((found - low) / gap) if gap > SURE * variance**0.5 else 0.0
 
 
 def _contexts(

@@ -209,7 +209,7 @@ def believed(
         told = abstaining(documents, always=config.abstain == "always")
         doubted = left_out(documents, told)
     if config.rivals:
-        kept, told = told, with_rivals(told)
+        kept, told = told, with_rivals(told, config.reader.questions)
         rivals = added(kept, told)
     return mixed(told) if config.words == "mixed" else told, doubted, rivals
 
