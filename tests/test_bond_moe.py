@@ -58,7 +58,8 @@ def test_no_row_but_those_that_say_so_reads_gold_labels(
         answers = []
         for folder in folders:
             data = bench.Data(str(folder))
-            trained, _ = bench.train(data, method, str(tiny_encoder), 0, SETTINGS)
+            config = bench.configured(method, str(tiny_encoder), 0, SETTINGS)
+            trained, _ = bench.train(data, method, config)
             found = trained.panel.annotate([Document(d.text, tokens=d.tokens) for d in data.test])
             answers.append((trained.history[0]["loss"], trained.dev_f1, found))
         (loss, dev_f1, found), (other_loss, other_f1, other_found) = answers
@@ -95,6 +96,9 @@ def test_a_row_says_what_it_is_and_the_same_seed_gives_it_twice(
     assert rows("default") == default
     (dictionary,) = rows("dictionary")
     assert dictionary["f1"] == 100.0
+    panel, student = rows("default-panel")
+    assert (panel["method"], student["method"]) == ("default-panel", "distilled")
+    assert student["dev_f1"] is not None
 
 
 @pytest.mark.parametrize("kind", ["missing", "type", "boundary", "spurious", "mixed"])
