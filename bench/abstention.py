@@ -11,7 +11,6 @@ needs no gold label. No choice is made here: training does not read gold labels.
 
 import argparse
 import os
-from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -66,15 +65,15 @@ def row_of(name: str) -> jobs.Row:
 def rivals(distant: Sequence, gold: Sequence) -> jobs.Row:
     """How many labels kept have a rival, which of the two is right, and what contexts say of it."""
     from convener.dictionary.abstention import abstaining
-    from convener.recipes.rivals import borne_out, rivals_of
+    from convener.recipes.rivals import borne_out, mention, mentions, rivals_of
 
     kept = abstaining(distant)
-    found = rivals_of(Counter((d.surface(e).casefold(), e.label) for d in kept for e in d.entities))
+    found = rivals_of(mentions(kept))
     own, other = list[bool](), list[bool]()
     for document, judge in zip(kept, gold, strict=True):
         names = {(entity.span, entity.label) for entity in judge.entities}
         for entity in document.entities:
-            if rival := found.get((document.surface(entity).casefold(), entity.label)):
+            if rival := found.get(mention(document, entity)):
                 own.append((entity.span, entity.label) in names)
                 other.append((entity.span, rival) in names)
     return {

@@ -1,7 +1,8 @@
 """Tables on distantly supervised training: rows of the papers, later baselines, and the default."""
 
 import statistics
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable
 
 from markdown import load, summary, table
 
@@ -28,28 +29,54 @@ METHODS = {
 
 def bond_moe() -> str:
     """Test F1 of every row on every set."""
-    rows = load("bond_moe")
-    kept = [method for method in METHODS if any(row["method"] == method for row in rows)]
-    return by_set(rows, kept, METHODS)
+    return by_set(load("bond_moe"), _summary)
 
 
 def bond_moe_short() -> str:
     """The dictionary, BOND, the default and gold supervision."""
-    kept = ["dictionary", "bond", "default", "gold"]
-    rows = [row for row in load("bond_moe") if row["method"] in kept[:3]]
+    own = {"dictionary": "dictionary's labels", "bond": "BOND", "default": METHODS["default"]}
+    rows = [row for row in load("bond_moe") if row["method"] in own]
     sets = {row["set"] for row in rows}
     rows += [r for r in load("first_look") if r["method"] == "gold" and r["set"] in sets]
-    own = {"dictionary": "dictionary's labels", "bond": "BOND", "gold": "gold labels"}
-    return by_set(rows, kept, METHODS | own)
+    return by_set(rows, _summary, own | {"gold": "gold labels"})
 
 
-def by_set(rows: list[dict], methods: Sequence[str], names: dict[str, str]) -> str:
-    """A line for each method, with its F1 on each set."""
+def bond_moe_sure() -> str:
+    """How often each row is above BOND when test documents are drawn anew, seed by seed."""
+    rows = [row for row in load("bond_moe") if row.get("beats_bond") is not None]
+    return by_set(rows, lambda runs: " · ".join(f"{100 * row['beats_bond']:.0f}" for row in runs))
+
+
+def bond_moe_cost() -> str:
+    """Training time and memory of the rows that are trainings of their own."""
+
+    def cost(runs: list[dict]) -> str:
+        seconds = statistics.median(row["seconds"] for row in runs)
+        return f"{seconds:,.0f} s, {max(row['peak_rss_mb'] for row in runs):,} MB"
+
+    return by_set([row for row in load("bond_moe") if row.get("peak_rss_mb")], cost)
+
+
+def by_set(
+    rows: list[dict], cell: Callable[[list[dict]], str], names: dict[str, str] = METHODS
+) -> str:
+    """A line for each method that has rows, with a cell of its runs on each set."""
+    runs = defaultdict[tuple[str, str], list[dict]](list)
+    for row in rows:
+        runs[row["method"], row["set"]].append(row)
     sets = list(dict.fromkeys(row["set"] for row in rows))
+    kept = [method for method in names if any((method, data) in runs for data in sets)]
     return table(
         ["", *sets],
-        ([names[m], *(summary(f1s(rows, m, name)) for name in sets)] for m in methods),
+        (
+            [names[m], *(cell(runs[m, data]) if (m, data) in runs else "–" for data in sets)]
+            for m in kept
+        ),
     )
+
+
+def _summary(runs: list[dict]) -> str:
+    return summary([row["f1"] for row in runs])
 
 
 def bond_moe_gap() -> str:
@@ -68,35 +95,6 @@ def bond_moe_gap() -> str:
         ["", *sets],
         ([METHODS[m], *(cell(m, name) for name in sets)] for m in ("bond", "default")),
     )
-
-
-def bond_moe_sure() -> str:
-    """How often each row is above BOND when test documents are drawn anew, seed by seed."""
-    rows = [row for row in load("bond_moe") if row.get("beats_bond") is not None]
-    sets = list(dict.fromkeys(row["set"] for row in rows))
-    kept = [method for method in METHODS if any(row["method"] == method for row in rows)]
-
-    def cell(method: str, name: str) -> str:
-        shares = [r["beats_bond"] for r in rows if (r["method"], r["set"]) == (method, name)]
-        return " · ".join(f"{100 * share:.0f}" for share in shares) or "–"
-
-    return table(["", *sets], ([METHODS[m], *(cell(m, name) for name in sets)] for m in kept))
-
-
-def bond_moe_cost() -> str:
-    """Training time and memory of the rows that are trainings of their own."""
-    rows = [row for row in load("bond_moe") if row.get("peak_rss_mb")]
-    sets = list(dict.fromkeys(row["set"] for row in rows))
-    kept = [method for method in METHODS if any(row["method"] == method for row in rows)]
-
-    def cell(method: str, name: str) -> str:
-        runs = [row for row in rows if (row["method"], row["set"]) == (method, name)]
-        if not runs:
-            return "–"
-        seconds = statistics.median(row["seconds"] for row in runs)
-        return f"{seconds:,.0f} s, {max(row['peak_rss_mb'] for row in runs):,} MB"
-
-    return table(["", *sets], ([METHODS[m], *(cell(m, name) for name in sets)] for m in kept))
 
 
 def f1s(rows: list[dict], method: str, name: str) -> list[float]:

@@ -14,7 +14,7 @@ from convener.models.questions import questions_for
 from convener.models.spans import allowed_grid
 from convener.recipes import rivals
 from convener.recipes.bond import Bond
-from convener.recipes.rivals import added, borne_out, rivals_of, with_rivals
+from convener.recipes.rivals import added, borne_out, mentions, rivals_of, with_rivals
 from convener.recipes.run import PAPERS, SUPERVISED, RunConfig, override, train_panel
 from convener.text.documents import Document, Entity, by_span
 
@@ -76,7 +76,7 @@ def test_right_labels_stay_as_they_are() -> None:
 
 def test_people_with_names_of_cities_stay_people_where_the_text_says_so() -> None:
     documents = corpus(like="PERSON", Lisbon="PERSON", Madrid="PERSON")
-    assert rivals_of(_counts(documents)) == {
+    assert rivals_of(mentions(documents)) == {
         ("lisbon", "PERSON"): "CITY",
         ("madrid", "PERSON"): "CITY",
     }
@@ -143,7 +143,7 @@ def test_labels_that_several_sources_give_are_one() -> None:
 
 
 def test_the_most_frequent_names_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    counts = _counts(corpus(**WRONG))
+    counts = mentions(corpus(**WRONG))
     counts["madrid", "PERSON"] = 1
     everything = rivals_of(counts)
     monkeypatch.setattr(rivals, "NAMES", len(TRUE) - 1)
@@ -151,7 +151,7 @@ def test_the_most_frequent_names_are_judged(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_name_of_several_types_was_told_apart_by_more_than_its_name() -> None:
-    counts = _counts(corpus(**WRONG))
+    counts = mentions(corpus(**WRONG))
     assert ("lisbon", "PERSON") in rivals_of(counts)
     assert ("lisbon", "PERSON") not in rivals_of(counts + Counter({("lisbon", "CITY"): 1}))
 
@@ -179,14 +179,14 @@ def test_labels_that_are_ambiguous_stay_so() -> None:
 
 
 def test_a_type_of_one_name_is_neither_doubted_nor_a_rival() -> None:
-    found = rivals_of(_counts(corpus(**{**WRONG, "Berlin": "METAL"})))
+    found = rivals_of(mentions(corpus(**{**WRONG, "Berlin": "METAL"})))
     assert ("lisbon", "PERSON") in found
     assert not any("METAL" in (label, rival) for (_, label), rival in found.items())
 
 
 def test_a_type_does_not_vanish() -> None:
-    counts = _counts(corpus(**WRONG))
-    few = Counter({mention: n for mention, n in counts.items() if mention[0].title() not in PEOPLE})
+    counts = mentions(corpus(**WRONG))
+    few = Counter({key: n for key, n in counts.items() if key[0].title() not in PEOPLE})
     assert {label for _, label in few} == {"CITY", "DRUG", "PERSON"}
     assert not any(label == "PERSON" for _, label in rivals_of(few))
 
@@ -237,7 +237,3 @@ def test_training_learns_from_both_types_if_asked(
 def test_the_papers_and_plain_training_take_types_as_said() -> None:
     assert RunConfig().rivals
     assert not any(config.rivals for config in (SUPERVISED, *PAPERS.values()))
-
-
-def _counts(documents: Sequence[Document]) -> Counter[tuple[str, str]]:
-    return Counter((d.surface(e).casefold(), e.label) for d in documents for e in d.entities)

@@ -34,6 +34,8 @@ _PARTICLES = frozenset(
 )
 _NEVER_LAST = _PARTICLES | {"and", "at", "by", "for", "from", "in", "of", "on", "or", "the", "to"}
 Doubt = Literal["part", "edge", "common"]
+Doubted = tuple[str, str, str]
+"""A name, the type that it is labelled with, and what speaks against it."""
 
 
 def abstaining(documents: Sequence[Document], always: bool = False) -> list[Document]:
@@ -58,15 +60,13 @@ def _types(documents: Iterable[Document]) -> Counter[str]:
     return Counter(entity.label for document in documents for entity in document.entities)
 
 
-def left_out(
-    documents: Sequence[Document], marked: Sequence[Document]
-) -> Counter[tuple[str, str, str]]:
+def left_out(documents: Sequence[Document], marked: Sequence[Document]) -> Counter[Doubted]:
     """How often each name of a type was left out of `marked`, and what it seems to be."""
     gone = [
         {e.span for e in before.entities} - {e.span for e in after.entities}
         for before, after in zip(documents, marked, strict=True)
     ]
-    counts = Counter[tuple[str, str, str]]()
+    counts = Counter[Doubted]()
     if not any(gone):
         return counts
     writing = Writing.of(documents)

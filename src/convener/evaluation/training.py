@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from convener.dictionary.abstention import Doubted
 from convener.evaluation.page import Cell, Example, Section, render
 from convener.evaluation.scores import Score
 
@@ -25,7 +26,6 @@ _DOUBTS = {
     "common": "a common word",
 }
 _SHOWN = 100
-_Doubted = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,8 @@ def training_page(
     types: Mapping[str, Score],
     portraits: Sequence[Portrait],
     overruled: Sequence[Overruled],
-    left_out: Mapping[_Doubted, int] = MappingProxyType({}),
-    rivals: Mapping[_Doubted, int] = MappingProxyType({}),
+    left_out: Mapping[Doubted, int] = MappingProxyType({}),
+    rivals: Mapping[Doubted, int] = MappingProxyType({}),
 ) -> str:
     """One self-contained HTML file.
 
@@ -122,7 +122,7 @@ def training_page(
     )
 
 
-def _most(labels: Mapping[_Doubted, int]) -> list[tuple[_Doubted, int]]:
+def _most(labels: Mapping[Doubted, int]) -> list[tuple[Doubted, int]]:
     return sorted(labels.items(), key=lambda item: (-item[1], item[0]))[:_SHOWN]
 
 

@@ -14,12 +14,13 @@ are right, and unless that is at least half of them, all labels stay as they are
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convener.dictionary.abstention import Doubted
 from convener.models.questions import known_or_written
 from convener.models.sentences import embedded
 from convener.text.documents import Document, Entity, by_span
@@ -46,23 +47,30 @@ def with_rivals(
     `questions` ask for types, in place of those that are known or made from their labels. Labels
     that are ambiguous already stay as they are.
     """
-    counts = Counter(_mention(d, entity) for d in documents for entity in _plain(d))
-    rivals = rivals_of(counts, questions)
+    rivals = rivals_of(mentions(documents), questions)
     if not rivals or borne_out(documents, rivals) < 0.5:
         return list(documents)
     return [replace(document, entities=_joined(document, rivals)) for document in documents]
 
 
-def added(
-    documents: Sequence[Document], marked: Sequence[Document]
-) -> Counter[tuple[str, str, str]]:
+def added(documents: Sequence[Document], marked: Sequence[Document]) -> Counter[Doubted]:
     """How often each name of a type has a rival in `marked` that it had not, and which."""
-    counts = Counter[tuple[str, str, str]]()
+    counts = Counter[Doubted]()
     for before, after in zip(documents, marked, strict=True):
         if rivals := set(after.entities) - set(before.entities):
             labels = {entity.span: entity.label for entity in before.entities}
             counts.update((before.surface(r), labels[r.span], r.label) for r in rivals)
     return counts
+
+
+def mentions(documents: Iterable[Document]) -> Counter[Mention]:
+    """How often each name is labelled with each type, where that is not ambiguous."""
+    return Counter(mention(d, entity) for d in documents for entity in _plain(d))
+
+
+def mention(document: Document, entity: Entity) -> Mention:
+    """The name and the type of a label."""
+    return document.surface(entity).casefold(), entity.label
 
 
 def _plain(document: Document) -> list[Entity]:
@@ -71,15 +79,11 @@ def _plain(document: Document) -> list[Entity]:
     return [entities[0] for _, entities in labelled if len({e.label for e in entities}) == 1]
 
 
-def _mention(document: Document, entity: Entity) -> Mention:
-    return document.surface(entity).casefold(), entity.label
-
-
 def _joined(document: Document, rivals: Mapping[Mention, str]) -> tuple[Entity, ...]:
     others = [
         replace(entity, label=rival, score=None, id=None, source="rival")
         for entity in _plain(document)
-        if (rival := rivals.get(_mention(document, entity)))
+        if (rival := rivals.get(mention(document, entity)))
         and (document.types is None or rival in document.types)
     ]
     return (*document.entities, *others)
@@ -94,13 +98,13 @@ def rivals_of(
     its name. A type of which every name would have one keeps them all, since nothing would be left
     to teach it. Names beyond the `NAMES` most frequent are not judged, since they would take long.
     """
-    mentions = _most_frequent(counts)
-    labels, own = np.unique([label for _, label in mentions], return_inverse=True)
+    judged = _most_frequent(counts)
+    labels, own = np.unique([label for _, label in judged], return_inverse=True)
     if len(labels) < 2:
         return {}
-    names = {name: place for place, name in enumerate(sorted({name for name, _ in mentions}))}
-    places = np.array([names[name] for name, _ in mentions])
-    number = np.array([counts[mention] for mention in mentions], dtype=np.float64)
+    names = {name: place for place, name in enumerate(sorted({name for name, _ in judged}))}
+    places = np.array([names[name] for name, _ in judged])
+    number = np.array([counts[key] for key in judged], dtype=np.float64)
     vectors = embedded(list(names))[places]
     asked = {**known_or_written(labels.tolist()), **(questions or {})}
     near = np.exp(SHARPNESS * vectors @ embedded([asked[label] for label in labels.tolist()]).T)
@@ -110,7 +114,7 @@ def rivals_of(
     doubted &= (np.bincount(places) == 1)[places]
     doubted &= (np.bincount(own, ~doubted) > 0)[own]
     rival = beliefs.argmax(axis=1)
-    return {mentions[i]: str(labels[rival[i]]) for i in np.flatnonzero(doubted)}
+    return {judged[i]: str(labels[rival[i]]) for i in np.flatnonzero(doubted)}
 
 
 def _most_frequent(counts: Mapping[Mention, int]) -> list[Mention]:
@@ -119,7 +123,7 @@ def _most_frequent(counts: Mapping[Mention, int]) -> list[Mention]:
     for (name, _), times in counts.items():
         often[name] += times
     kept = {name for name, _ in often.most_common(NAMES)}
-    return sorted(mention for mention in counts if mention[0] in kept)
+    return sorted(key for key in counts if key[0] in kept)
 
 
 def _like_others(
@@ -159,12 +163,13 @@ def borne_out(documents: Sequence[Document], rivals: Mapping[Mention, str]) -> f
     told, doubted = _contexts(documents, rivals)
     labels, half = np.array([label for label, _ in told]), np.arange(len(told)) % 2
     types = np.intersect1d(labels[half == 0], labels[half == 1])
-    doubted = [(pair, around) for pair, around in doubted if set(pair) <= set(types.tolist())]
+    shared = set(types.tolist())
+    doubted = [(pair, around) for pair, around in doubted if shared.issuperset(pair)]
     if len(types) < 2 or not doubted:
         return 0.0
     known = np.isin(labels, types)
     own, half = np.searchsorted(types, labels[known]), half[known]
-    vectors = embedded([around for _, around in told])[known]
+    vectors = embedded([around for label, around in told if label in shared])
     asked = embedded([around for _, around in doubted])
     beliefs, of_doubted = np.zeros((len(own), len(types))), np.zeros((len(asked), len(types)))
     for side in (0, 1):
@@ -172,7 +177,7 @@ def borne_out(documents: Sequence[Document], rivals: Mapping[Mention, str]) -> f
         model.fit(vectors[half == side], own[half == side])
         beliefs[half != side] = model.predict_log_proba(vectors[half != side])
         of_doubted += model.predict_log_proba(asked) / 2
-    found = low = high = variance = 0.0
+    speaks, variance = np.zeros(3), 0.0
     pairs, of_pair = np.unique([pair for pair, _ in doubted], axis=0, return_inverse=True)
     for index, (label, rival) in enumerate(np.searchsorted(types, pairs)):
         mine, ours, theirs = (
@@ -180,11 +185,9 @@ def borne_out(documents: Sequence[Document], rivals: Mapping[Mention, str]) -> f
             for of in (of_doubted[of_pair == index], beliefs[own == label], beliefs[own == rival])
         )
         share = len(mine) / len(doubted)
-        found, low, high = (
-            total + share * odds.mean()
-            for total, odds in ((found, mine), (low, ours), (high, theirs))
-        )
+        speaks += share * np.array([odds.mean() for odds in (mine, ours, theirs)])
         variance += share**2 * (ours.var() / len(ours) + theirs.var() / len(theirs))
+    found, low, high = speaks
     gap = high - low
     return float((found - low) / gap) if gap > SURE * variance**0.5 else 0.0
 
@@ -198,7 +201,7 @@ def _contexts(
         for entity in _plain(document):
             before = document.text[max(0, entity.start - REACH) : entity.start]
             around = f"{before}[MASK]{document.text[entity.end : entity.end + REACH]}"
-            if rival := rivals.get(_mention(document, entity)):
+            if rival := rivals.get(mention(document, entity)):
                 doubted.append(((entity.label, rival), around))
             else:
                 told.append((entity.label, around))

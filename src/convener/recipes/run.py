@@ -11,7 +11,7 @@ from typing import Literal
 from accelerate import Accelerator
 from pydantic import BaseModel, ConfigDict, Field
 
-from convener.dictionary.abstention import abstaining, left_out
+from convener.dictionary.abstention import Doubted, abstaining, left_out
 from convener.errors import ConfigError, DataError
 from convener.evaluation.scores import score
 from convener.models.expert import Expert
@@ -29,9 +29,6 @@ from convener.text.documents import Document, labels_of
 from convener.text.formats.jsonl import characters_line
 from convener.training.loop import OptimiserConfig
 from convener.training.progress import Listener, Silence
-
-Doubted = tuple[str, str, str]
-"""A name, the type that it is labelled with, and what speaks against it."""
 
 
 class RunConfig(BaseModel):
