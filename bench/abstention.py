@@ -80,7 +80,7 @@ def rivals(distant: Sequence, gold: Sequence) -> jobs.Row:
         "rivals": len(own),
         "own_precision": share(own),
         "rival_precision": share(other),
-        "borne_out": round(100 * borne_out(kept, found), 1),
+        "borne_out": round(100 * borne_out(kept, found).of_all, 1),
     }
 
 

@@ -20,6 +20,13 @@ from convener.text.documents import Document, Entity, by_span
 
 CITIES = ["Lisbon", "Madrid", "Berlin", "Vienna", "Warsaw", "Prague", "Dublin", "Athens"]
 DRUGS = ["ibuprofen", "metformin", "warfarin", "lisinopril", "amoxicillin", "omeprazole"]
+TOWNS = """Rome Paris London Oslo Sofia Zagreb Riga Tallinn Helsinki Geneva Hamburg Munich
+Naples Turin Valencia Porto Lyon Marseille Bordeaux Antwerp Glasgow Leeds Chicago"""
+PACKED = """aspirin paracetamol diazepam morphine codeine insulin prednisone tramadol ramipril
+atorvastatin losartan furosemide clopidogrel sertraline fluoxetine citalopram gabapentin
+simvastatin pregabalin heparin ketamine fentanyl naproxen"""
+PLACES = [name + kind for name in TOWNS.split() for kind in ("", " North", " Airport")]
+PACKS = [name + pack for name in PACKED.split() for pack in ("", " 20 mg", " tablets")]
 PEOPLE = ["Anna Berg", "John Marsh", "Maria Silva", "Peter Lang", "Laura Finch", "David Stone"]
 NAMES = {"CITY": CITIES, "DRUG": DRUGS, "PERSON": PEOPLE}
 AROUND = {
@@ -86,8 +93,8 @@ def test_people_with_names_of_cities_stay_people_where_the_text_says_so() -> Non
 def test_contexts_tell_how_many_rivals_are_right() -> None:
     right, wrong = corpus(Lisbon="PERSON"), corpus(like="PERSON", Lisbon="PERSON")
     doubts = {("lisbon", "PERSON"): "CITY"}
-    assert borne_out(right, doubts) > 0.8
-    assert borne_out(wrong, doubts) < 0.2
+    assert borne_out(right, doubts).of_all > 0.8
+    assert borne_out(wrong, doubts).of_all < 0.2
 
 
 def test_the_share_of_rivals_that_are_right_is_found() -> None:
@@ -98,9 +105,31 @@ def test_the_share_of_rivals_that_are_right_is_found() -> None:
         documents = [d for d in corpus() if d.surface(d.entities[0]) not in names]
         documents += [d for name in names[:right] for d in written(name, "PERSON")]
         documents += [d for name in names[right:] for d in written(name, "PERSON", like="PERSON")]
-        shares.append(borne_out(documents, doubts))
+        shares.append(borne_out(documents, doubts).of_all)
     none, third, two_thirds, every = shares
     assert none < 0.2 < third < 0.5 < two_thirds < 0.9 < every
+
+
+def test_rivals_of_a_type_are_right_or_wrong_apart_from_those_of_others() -> None:
+    people = corpus(like="PERSON", Lisbon="PERSON")
+    drugs = corpus(**dict.fromkeys(DRUGS[:2], "CITY"))
+    documents = [d for d in people if labels([d]).keys() - set(DRUGS[:2])]
+    documents += [d for d in drugs if labels([d]).keys() & set(DRUGS[:2])]
+    found = labels(with_rivals(documents))
+    assert found["Lisbon"] == {"PERSON"}
+    assert found["ibuprofen"] == found["metformin"] == {"CITY", "DRUG"}
+
+
+def test_a_type_of_which_only_doubts_are_left_keeps_its_labels() -> None:
+    documents = corpus(**dict.fromkeys(CITIES[:2], "PLANET"))
+    rivals = {(name.casefold(), "PLANET"): "CITY" for name in CITIES[:2]}
+    assert borne_out(documents, rivals).of_pair == {("PLANET", "CITY"): 0}
+
+
+def test_the_same_text_over_and_over_is_not_doubted_more() -> None:
+    counts = mentions(corpus(**WRONG, Anna="CITY"))
+    often = Counter({key: 100 * times for key, times in counts.items()})
+    assert rivals_of(counts) == rivals_of(often)
 
 
 def test_contexts_that_tell_nothing_bear_nothing_out() -> None:
@@ -111,17 +140,17 @@ def test_contexts_that_tell_nothing_bear_nothing_out() -> None:
         before = " ".join(rng.choices(words, k=6)) + " "
         entity = Entity(len(before), len(before) + len(name), WRONG.get(name, label))
         documents.append(Document(f"{before}{name} {' '.join(rng.choices(words, k=6))}", (entity,)))
-    assert borne_out(documents, {("lisbon", "PERSON"): "CITY"}) == 0
+    assert borne_out(documents, {("lisbon", "PERSON"): "CITY"}).of_all == 0
 
 
 def test_labels_without_meaning_are_told_by_names_or_by_own_questions() -> None:
-    often = {(name, "AB"[name in DRUGS]): 50 for name in (*CITIES, *DRUGS)}
-    once = dict.fromkeys(often, 1)
-    paris = {("Paris", "B"): 1}
+    few = {(name, "AB"[name in DRUGS]): 1 for name in (*CITIES, *DRUGS)}
+    many = {(name, "AB"[name in PACKS]): 1 for name in (*PLACES, *PACKS)}
+    wrong = {("Madrid North", "B"): 1}
     questions = dict(zip("AB", questions_for(["CITY", "DRUG"]).values(), strict=True))
-    assert rivals_of(often | paris) == {("Paris", "B"): "A"}
-    assert not rivals_of(once | paris)
-    assert rivals_of(once | paris, questions) == {("Paris", "B"): "A"}
+    assert rivals_of(many | wrong) == {("Madrid North", "B"): "A"}
+    assert not rivals_of(few | wrong)
+    assert rivals_of(few | wrong, questions) == {("Madrid North", "B"): "A"}
 
 
 def test_a_nested_reader_is_not_told_that_both_are_right() -> None:
@@ -193,9 +222,9 @@ def test_a_type_does_not_vanish() -> None:
 
 @pytest.mark.parametrize("pair", [("!", "?"), ("cell-line", "cell_line")])
 def test_types_need_no_question_of_their_own(pair: tuple[str, str]) -> None:
-    counts = {(name, pair[name in DRUGS]): 50 for name in (*CITIES, *DRUGS)}
-    counts["Paris", pair[1]] = 1
-    assert rivals_of(counts)["Paris", pair[1]] == pair[0]
+    counts = {(name, pair[name in PACKS]): 1 for name in (*PLACES, *PACKS)}
+    counts["Madrid North", pair[1]] = 1
+    assert rivals_of(counts) == {("Madrid North", pair[1]): pair[0]}
 
 
 def test_one_type_has_no_rival_and_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

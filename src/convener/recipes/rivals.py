@@ -9,13 +9,14 @@ still taught that a name is there. No gold label is read, and no name is judged 
 
 Where a dictionary is right, doubts are mostly wrong ("Chicago" is a place by its looks, but a team
 in a table of results). So a classifier of what is written around labels is asked how many rivals
-are right, and unless that is at least half of them, all labels stay as they are.
+are right. Unless that is at least half of them all labels stay as they are, and if it is, those of
+each pair of types, such as persons that look like places, of which it is less than half.
 """
 
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,7 @@ REACH = 40
 CONTEXTS = 2000
 NAMES = 20_000
 SURE = 3.0
+HALF = 0.5
 
 Mention = tuple[str, str]
 """A name, folded, and the type that it is labelled with."""
@@ -42,15 +44,17 @@ _Floats = NDArray[np.float64]
 def with_rivals(
     documents: Sequence[Document], questions: Mapping[str, str] | None = None
 ) -> list[Document]:
-    """The documents, labels with a rival ambiguous if most rivals seem to be right.
+    """The documents, labels with a rival ambiguous where most rivals seem to be right.
 
     `questions` ask for types, in place of those that are known or made from their labels. Labels
     that are ambiguous already stay as they are.
     """
     rivals = rivals_of(mentions(documents), questions)
-    if not rivals or borne_out(documents, rivals) < 0.5:
+    shares = borne_out(documents, rivals)
+    if shares.of_all < HALF:
         return list(documents)
-    return [replace(document, entities=_joined(document, rivals)) for document in documents]
+    kept = {m: rival for m, rival in rivals.items() if shares.of_pair[m[1], rival] >= HALF}
+    return [replace(document, entities=_joined(document, kept)) for document in documents]
 
 
 def added(documents: Sequence[Document], marked: Sequence[Document]) -> Counter[Doubted]:
@@ -140,6 +144,7 @@ def _like_others(
     from sklearn.linear_model import LogisticRegression
 
     weights = number / np.sqrt(np.bincount(places, number))[places]
+    weights /= weights.mean()
     beliefs = np.zeros((len(own), int(own.max()) + 1))
     for fold in range(FOLDS):
         mine = places % FOLDS == fold
@@ -150,23 +155,56 @@ def _like_others(
     return beliefs
 
 
-def borne_out(documents: Sequence[Document], rivals: Mapping[Mention, str]) -> float:
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Which share of the rivals is right: of all, and of those of a pair of type and rival."""
+
+    of_all: float
+    of_pair: Mapping[tuple[str, str], float]
+
+
+def borne_out(documents: Sequence[Document], rivals: Mapping[Mention, str]) -> Shares:
     """Which share of the rivals is right, by what is written around labels; 0 if that tells none.
 
     Classifiers of contexts learn from either half of the labels without a rival, all types counting
     alike. Contexts tell little of one label, so how far they speak for the rivals is held against
     how far they speak for the same types where the others are the labels (0) and where they are
-    the labels themselves (1). Those two must be `SURE` standard errors apart.
+    the labels themselves (1). Over all pairs of types those two must be `SURE` standard errors
+    apart.
+    """
+    told, doubted = _contexts(documents, rivals)
+    odds = _odds(told, doubted)
+    of_pair = dict.fromkeys(((label, rival) for (_, label), rival in rivals.items()), 0.0)
+    speaks, variance = np.zeros(3), 0.0
+    for pair, (found, ours, theirs) in odds.items():
+        means = np.array([found.mean(), ours.mean(), theirs.mean()])
+        of_pair[pair] = _between(*means)
+        speaks += len(found) * means
+        variance += len(found) ** 2 * (ours.var() / len(ours) + theirs.var() / len(theirs))
+    _, low, high = speaks
+    sure = high - low > SURE * variance**0.5
+    return Shares(_between(*speaks) if sure else 0.0, of_pair)
+
+
+def _between(found: float, low: float, high: float) -> float:
+    return float((found - low) / (high - low)) if high > low else 0.0
+
+
+def _odds(
+    told: Sequence[tuple[str, str]], doubted: Sequence[tuple[tuple[str, str], str]]
+) -> dict[tuple[str, str], tuple[_Floats, _Floats, _Floats]]:
+    """By type and rival, log odds of the rival around doubted labels, labels of the type, and its.
+
+    A pair is missing if either type has too few labels without a rival.
     """
     from sklearn.linear_model import LogisticRegression
 
-    told, doubted = _contexts(documents, rivals)
     labels, half = np.array([label for label, _ in told]), np.arange(len(told)) % 2
     types = np.intersect1d(labels[half == 0], labels[half == 1])
     shared = set(types.tolist())
     doubted = [(pair, around) for pair, around in doubted if shared.issuperset(pair)]
     if len(types) < 2 or not doubted:
-        return 0.0
+        return {}
     known = np.isin(labels, types)
     own, half = np.searchsorted(types, labels[known]), half[known]
     vectors = embedded([around for label, around in told if label in shared])
@@ -177,19 +215,13 @@ def borne_out(documents: Sequence[Document], rivals: Mapping[Mention, str]) -> f
         model.fit(vectors[half == side], own[half == side])
         beliefs[half != side] = model.predict_log_proba(vectors[half != side])
         of_doubted += model.predict_log_proba(asked) / 2
-    speaks, variance = np.zeros(3), 0.0
     pairs, of_pair = np.unique([pair for pair, _ in doubted], axis=0, return_inverse=True)
+    found = {}
     for index, (label, rival) in enumerate(np.searchsorted(types, pairs)):
-        mine, ours, theirs = (
-            of[:, rival] - of[:, label]
-            for of in (of_doubted[of_pair == index], beliefs[own == label], beliefs[own == rival])
-        )
-        share = len(mine) / len(doubted)
-        speaks += share * np.array([odds.mean() for odds in (mine, ours, theirs)])
-        variance += share**2 * (ours.var() / len(ours) + theirs.var() / len(theirs))
-    found, low, high = speaks
-    gap = high - low
-    return float((found - low) / gap) if gap > SURE * variance**0.5 else 0.0
+        among = of_doubted[of_pair == index], beliefs[own == label], beliefs[own == rival]
+        mine, ours, theirs = (of[:, rival] - of[:, label] for of in among)
+        found[str(types[label]), str(types[rival])] = mine, ours, theirs
+    return found
 
 
 def _contexts(
