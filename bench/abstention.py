@@ -6,12 +6,13 @@ For each set: how many labels of the dictionary the rule keeps and leaves out, a
 are right, boundaries and type; how many words are unlisted names, how many of these belong to gold
 entities, and whether the rule leaves them out. Of the labels kept that have a rival: how many are
 right, how many would be right with the rival's type, and how many rivals contexts bear out, which
-needs no gold label. No choice is made here: training does not read gold labels.
+needs no gold label; and the same of those that are made ambiguous for it. No choice is made here:
+training does not read gold labels.
 """
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -63,25 +64,31 @@ def row_of(name: str) -> jobs.Row:
 
 
 def rivals(distant: Sequence, gold: Sequence) -> jobs.Row:
-    """How many labels kept have a rival, which of the two is right, and what contexts say of it."""
+    """How many labels kept have a rival, and how many one that contexts bear out."""
     from convener.dictionary.abstention import abstaining
-    from convener.recipes.rivals import borne_out, mention, mentions, rivals_of
+    from convener.recipes.rivals import believable, borne_out, mentions, rivals_of
 
     kept = abstaining(distant)
     found = rivals_of(mentions(kept))
+    return {
+        **either_right("rivals", found, kept, gold),
+        "borne_out": round(100 * borne_out(kept, found).of_all, 1),
+        **either_right("ambiguous", believable(kept, found), kept, gold),
+    }
+
+
+def either_right(name: str, rivals: Mapping, labelled: Sequence, gold: Sequence) -> jobs.Row:
+    """How many labels have one of these rivals, and how many of either are right."""
+    from convener.recipes.rivals import mention
+
     own, other = list[bool](), list[bool]()
-    for document, judge in zip(kept, gold, strict=True):
+    for document, judge in zip(labelled, gold, strict=True):
         names = {(entity.span, entity.label) for entity in judge.entities}
         for entity in document.entities:
-            if rival := found.get(mention(document, entity)):
+            if rival := rivals.get(mention(document, entity)):
                 own.append((entity.span, entity.label) in names)
                 other.append((entity.span, rival) in names)
-    return {
-        "rivals": len(own),
-        "own_precision": share(own),
-        "rival_precision": share(other),
-        "borne_out": round(100 * borne_out(kept, found).of_all, 1),
-    }
+    return {name: len(own), f"{name}_own": share(own), f"{name}_other": share(other)}
 
 
 def share(right: Sequence[bool]) -> float | None:

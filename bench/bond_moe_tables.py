@@ -3,6 +3,7 @@
 import statistics
 from collections import defaultdict
 from collections.abc import Callable
+from typing import Any
 
 from markdown import load, summary, table
 
@@ -132,17 +133,20 @@ def abstention() -> str:
 
 def rivals() -> str:
     """Which of the two types of a label with a rival is right, and what contexts say of it."""
-    shares = ("own_precision", "rival_precision", "borne_out")
+
+    def right(row: dict[str, Any], name: str) -> str:
+        shares = (row[f"{name}_own"], row[f"{name}_other"])
+        return "–" if None in shares else " · ".join(f"{share:.0f}" for share in shares)
+
     return table(
         [
-            *("", "labels kept", "have a rival", "their own type is right", "their rival is right"),
-            *("rivals borne out by contexts", "ambiguous"),
+            *("", "labels kept", "have a rival", "right: own · rival, %", "borne out, %"),
+            *("made ambiguous", "right: own · rival, %"),
         ],
         (
             [
-                *(row["set"], f"{row['kept']:,}", f"{row['rivals']:,}"),
-                *(f"{row[column]:.0f} %" for column in shares),
-                "yes" if row["borne_out"] >= 50 else "no",
+                *(row["set"], f"{row['kept']:,}", f"{row['rivals']:,}", right(row, "rivals")),
+                *(f"{row['borne_out']:.0f}", f"{row['ambiguous']:,}", right(row, "ambiguous")),
             ]
             for row in load("abstention")
         ),

@@ -49,12 +49,16 @@ def with_rivals(
     `questions` ask for types, in place of those that are known or made from their labels. Labels
     that are ambiguous already stay as they are.
     """
-    rivals = rivals_of(mentions(documents), questions)
+    rivals = believable(documents, rivals_of(mentions(documents), questions))
+    return [replace(document, entities=_joined(document, rivals)) for document in documents]
+
+
+def believable(documents: Sequence[Document], rivals: Mapping[Mention, str]) -> dict[Mention, str]:
+    """The rivals of each pair of types of which at least half are right, if half of all are."""
     shares = borne_out(documents, rivals)
     if shares.of_all < HALF:
-        return list(documents)
-    kept = {m: rival for m, rival in rivals.items() if shares.of_pair[m[1], rival] >= HALF}
-    return [replace(document, entities=_joined(document, kept)) for document in documents]
+        return {}
+    return {m: rival for m, rival in rivals.items() if shares.of_pair[m[1], rival] >= HALF}
 
 
 def added(documents: Sequence[Document], marked: Sequence[Document]) -> Counter[Doubted]:
