@@ -4,16 +4,16 @@
     CONVENER_DATA=... python bench/bond_moe.py --set webpage --method default --seed 0
 
 Every job is one training in a process of its own. States are chosen on dev and scored on test, but
-for `bond-published`, which chooses on test as the published code does, and `default-no-dev`.
-`bond` is the default that takes all labels at their word. `stage1` and
-`default-minus-self-training` are the states in which `bond` and `default` go into self-training,
-and `distilled` is one model taught by `default-panel`; they are rows of the same jobs. `gold`
-learns from gold labels; no other row reads those of the training or the test text but to score. The
-dictionary's own labels are known on the training text only, so that is where they are scored. The
-set `conll03-3k` is the first 3,000 sentences of conll03, in whole documents, and a path is a folder
-with the files of such a set. `beats_bond` is how often, when test documents are drawn anew, a row's
-F1 is above that of BOND with the same seed (paired bootstrap). Rows that the results file already
-has are not run again; figures of every round go to a file beside it.
+for `bond-published`, which chooses on test as the published code does, and `default-no-dev`. `bond`
+is the default that takes all labels at their word. `stage1` and the rows `-minus-self-training` are
+the states in which `bond` and `default` go into self-training, and `distilled` is one model taught
+by `default-panel`; they are rows of the same jobs. `gold` learns from gold labels; no other row
+reads those of the training or the test text but to score. The dictionary's own labels are known on
+the training text only, so that is where they are scored. The set `conll03-3k` is the first 3,000
+sentences of conll03, in whole documents, and a path is a folder with the files of such a set.
+`beats_bond` is how often, when test documents are drawn anew, a row's F1 is above that of BOND with
+the same seed (paired bootstrap). Rows that the results file already has are not run again; figures
+of every round go to a file beside it.
 """
 
 import argparse
@@ -57,7 +57,11 @@ METHODS = {
     "default-minus-rivals": Method(changes={"rivals": False}),
     "default-panel": Method(changes={"bond.experts": 3}),
 }
-STAGE_ONE = {"bond": "stage1", "default": "default-minus-self-training"}
+STAGE_ONE = {
+    "bond": "stage1",
+    "default": "default-minus-self-training",
+    "default-no-dev": "default-no-dev-minus-self-training",
+}
 
 
 def main() -> None:
@@ -106,7 +110,7 @@ def run(
     rows[0] |= {"peak_rss_mb": jobs.peak_mb(), "rounds": trained.history}
     if method in STAGE_ONE:
         first = [line for line in trained.history if line["stage"] == "warm-up"]
-        best = max(line["dev_f1"] for line in first)
+        best = max((line["dev_f1"] for line in first if "dev_f1" in line), default=None)
         rows.append(measured(STAGE_ONE[method], stages[0], best, first[-1]["seconds"]))
     if method == "default-panel":
         student, seconds = taught(trained.panel, data, config)

@@ -20,6 +20,7 @@ METHODS = {
     "ema-teacher": "teacher a moving average",
     "default": "**the default**",
     "default-no-dev": "the default without a dev set",
+    "default-no-dev-minus-self-training": "the default without a dev set and self-training",
     "default-minus-self-training": "the default without self-training",
     "default-minus-rivals": "the default without rivals",
     "default-minus-abstention": "the default without abstention",

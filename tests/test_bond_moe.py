@@ -94,6 +94,9 @@ def test_a_row_says_what_it_is_and_the_same_seed_gives_it_twice(
     assert [row["method"] for row in default] == ["default", "default-minus-self-training"]
     assert all(0 <= float(str(row["beats_bond"])) <= 1 for row in default)
     assert rows("default") == default
+    no_dev, half_way = rows("default-no-dev")
+    assert half_way["method"] == "default-no-dev-minus-self-training"
+    assert no_dev["dev_f1"] is half_way["dev_f1"] is None
     (dictionary,) = rows("dictionary")
     assert dictionary["f1"] == 100.0
     panel, student = rows("default-panel")
