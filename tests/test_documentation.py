@@ -85,7 +85,7 @@ def test_the_example_works(
     (example,) = [code for page in PAGES for code in blocks(page, "python")]
     names: dict[str, object] = {}
     with (folder / "notes.txt").open(encoding="utf-8") as notes:
-        example = example.replace("experts=3", "experts=3, config=tiny")
+        example = example.replace("train(documents)", "train(documents, config=tiny)")
         given = {"notes": notes, "tiny": run_config()}
         exec(example.replace('open("notes.txt")', "notes"), names | given, names)
     assert names["ner"].predict("We gave aspirin today .")  # type: ignore[attr-defined]

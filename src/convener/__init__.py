@@ -3,7 +3,7 @@
     from convener import Gazetteer, label, train, load
 
     documents = label("notes.txt", Gazetteer.from_csv("drugs.csv"))
-    train(documents, experts=3).save_pretrained("drug-ner")
+    train(documents).save_pretrained("drug-ner")
     load("drug-ner").predict("Aspirin relieved the headache.")
 
 What needs torch is imported when it is first used.

@@ -31,14 +31,14 @@ EXPERTS, ROUND_STEPS = 3, 40
 
 def demo(
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for the trained panel.")
+        Path, typer.Option("--output", "-o", help="Folder for the trained model.")
     ] = Path("convener-demo"),
     json_file: Annotated[
         str | None, typer.Option("--json", help="Write the scores to this file.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
 ) -> None:
-    """Train a panel from raw text and a dictionary that knows half of the names.
+    """Train from raw text and a dictionary that knows half of the names; keep the default's model.
 
     Example: `convener demo`
     """
@@ -65,16 +65,16 @@ def demo(
     settings = {"seed": seed, "bond.experts": EXPERTS, "bond.round_steps": ROUND_STEPS}
     config = override(RunConfig(), settings)
     with rounds() as listener:
-        panel = compare(data, listener, on_method, config)
+        model = compare(data, listener, on_method, config)
     rows = [_row(method, evaluation) for method, evaluation in results.items()]
     table(
         ["", "precision", "recall", "F1", "recall, unseen names"],
         [(NAMES[str(r["method"])], *list(r.values())[1:]) for r in rows],
         title=f"{len(data.test)} test sentences",
     )
-    for document in panel.annotate(data.test[:: len(data.test) // SHOWN][:SHOWN]):
-        out.print(coloured(document, panel.labels))
-    panel.save_pretrained(output)
+    for document in model.annotate(data.test[:: len(data.test) // SHOWN][:SHOWN]):
+        out.print(coloured(document, model.labels))
+    model.save_pretrained(output)
     out.print(f"saved {output}: convener predict {output} --text 'Your text.'", markup=False)
     if json_file is not None:
         with open_output(json_file) as stream:

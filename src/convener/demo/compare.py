@@ -1,7 +1,7 @@
-"""The dictionary, stage I, one expert and the panel on the same text: what each step brings.
+"""The dictionary, stage I, one expert and a panel on the same text: what each step brings.
 
-The default is a panel of one; its state after stage I gives the second row. The panel of three is
-then trained in the same way. No gold label is read before the scores: the schedule is fixed.
+The default is one expert; its state after stage I gives the second row. The panel is then trained
+in the same way. No gold label is read before the scores: the schedule is fixed.
 """
 
 from collections.abc import Callable, Sequence
@@ -50,7 +50,10 @@ class AfterStageOne:
 def compare(
     data: DemoData, listener: Listener, on_method: OnMethod, config: RunConfig
 ) -> Recogniser:
-    """Score each method in turn, telling `on_method`, and return the panel that `config` makes."""
+    """Score each method in turn, telling `on_method`, and return the one expert, the default.
+
+    `config` makes the panel, and with one expert the default.
+    """
     labeller = Labeller(data.gazetteer)
     labels = data.gazetteer.labels
 
@@ -60,8 +63,8 @@ def compare(
     tell("dictionary", list(labeller.label(data.test)))
     training = list(labeller.label(data.texts))
     after = AfterStageOne(listener, lambda panel: tell("stage1", panel.annotate(data.test)))
-    bond = api.train(training, experts=1, config=config, listener=after)
-    tell("bond", list(bond.annotate(data.test)))
+    default = api.train(training, experts=1, config=config, listener=after)
+    tell("bond", list(default.annotate(data.test)))
     panel = api.train(training, config=config, listener=listener)
     tell("bond-moe", list(panel.annotate(data.test)))
-    return panel
+    return default
