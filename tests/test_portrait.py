@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from convener import load, train
-from convener.evaluation.training import training_page
+from convener.evaluation.training import Doubts, training_page
 from convener.models.tagger import Tagger
 from convener.panel.panel import Panel
 from convener.recipes.portrait import overruled, page, portraits
@@ -78,17 +78,19 @@ def test_a_model_is_saved_with_the_page_about_its_training(
 
 def test_the_page_tells_which_labels_were_not_taken_at_their_word() -> None:
     left_out = {("His", "BAND", "common"): 3, ("Duff", "PER", "part"): 5}
-    told = training_page([], {}, [], [], left_out, {("Lisbon", "PERSON", "CITY"): 4})
+    either, believed = {("Lisbon", "PERSON", "CITY"): 4}, {("Chicago", "ORG", "LOC"): 9}
+    told = training_page([], {}, [], [], Doubts(left_out, either, believed))
     cells = [re.sub(r"<[^>]+>", " ", row) for row in re.findall("<tr>.*?</tr>", told, re.DOTALL)]
     rows = [" ".join(cell.split()) for cell in cells]
-    assert "Lisbon PERSON CITY 4" in rows
+    assert "Lisbon PERSON CITY either 4" in rows
+    assert "Chicago ORG LOC what it is labelled 9" in rows
     assert rows.index("Duff PER part of a longer name 5") < rows.index("His BAND a common word 3")
 
 
 def test_what_users_wrote_is_escaped() -> None:
     hostile = Document("<b>aspirin</b>", (Entity(0, 14, "<i>"),), tokens=((0, 14),))
     answer = replace(hostile, entities=(Entity(0, 14, "DRUG", 0.9),))
-    written = training_page([], {}, [], overruled([hostile], [answer]))
+    written = training_page([], {}, [], overruled([hostile], [answer]), Doubts())
     assert "&lt;b&gt;aspirin&lt;/b&gt; (&lt;i&gt;)" in written
     assert "<b>" not in written
     assert "0 rounds by a fixed schedule" in written

@@ -14,7 +14,7 @@ from convener.models.questions import questions_for
 from convener.models.spans import allowed_grid
 from convener.recipes import rivals
 from convener.recipes.bond import Bond
-from convener.recipes.rivals import added, borne_out, mentions, rivals_of, with_rivals
+from convener.recipes.rivals import borne_out, mentions, rivals_of, with_rivals
 from convener.recipes.run import PAPERS, SUPERVISED, RunConfig, override, train_panel
 from convener.text.documents import Document, Entity, by_span
 
@@ -67,18 +67,23 @@ def labels(documents: Sequence[Document]) -> dict[str, set[str]]:
     return found
 
 
+def marked(documents: Sequence[Document]) -> list[Document]:
+    """The documents as training reads them."""
+    return with_rivals(documents)[0]
+
+
 WRONG = {"Lisbon": "PERSON", "Madrid": "PERSON", "metformin": "CITY"}
 
 
 def test_a_city_that_is_labelled_a_person_gets_both_types() -> None:
-    found = labels(with_rivals(corpus(**WRONG)))
+    found = labels(marked(corpus(**WRONG)))
     assert found["Lisbon"] == {"CITY", "PERSON"}
     assert found["metformin"] == {"CITY", "DRUG"}
     assert found["Anna Berg"] == {"PERSON"}
 
 
 def test_right_labels_stay_as_they_are() -> None:
-    assert with_rivals(corpus()) == corpus()
+    assert marked(corpus()) == corpus()
 
 
 def test_people_with_names_of_cities_stay_people_where_the_text_says_so() -> None:
@@ -87,7 +92,7 @@ def test_people_with_names_of_cities_stay_people_where_the_text_says_so() -> Non
         ("lisbon", "PERSON"): "CITY",
         ("madrid", "PERSON"): "CITY",
     }
-    assert with_rivals(documents) == documents
+    assert marked(documents) == documents
 
 
 def test_contexts_tell_how_many_rivals_are_right() -> None:
@@ -115,7 +120,7 @@ def test_rivals_of_a_type_are_right_or_wrong_apart_from_those_of_others() -> Non
     drugs = corpus(**dict.fromkeys(DRUGS[:2], "CITY"))
     documents = [d for d in people if labels([d]).keys() - set(DRUGS[:2])]
     documents += [d for d in drugs if labels([d]).keys() & set(DRUGS[:2])]
-    found = labels(with_rivals(documents))
+    found = labels(marked(documents))
     assert found["Lisbon"] == {"PERSON"}
     assert found["ibuprofen"] == found["metformin"] == {"CITY", "DRUG"}
 
@@ -154,7 +159,7 @@ def test_labels_without_meaning_are_told_by_names_or_by_own_questions() -> None:
 
 
 def test_a_nested_reader_is_not_told_that_both_are_right() -> None:
-    document = with_rivals(corpus(**WRONG))[0]
+    document = marked(corpus(**WRONG))[0]
     assert {e.source for e in document.entities} == {None, "rival"}
     grid = allowed_grid(document, ["CITY", "DRUG", "PERSON"], 1, nested=True)
     lisbon = grid[document.words().index(document.entities[0].span)]
@@ -168,7 +173,7 @@ def test_labels_that_several_sources_give_are_one() -> None:
         replace(d, entities=(*d.entities, *(replace(e, source="a rule") for e in d.entities)))
         for d in corpus(**WRONG)
     ]
-    assert labels(with_rivals(documents)) == labels(with_rivals(corpus(**WRONG)))
+    assert labels(marked(documents)) == labels(marked(corpus(**WRONG)))
 
 
 def test_the_most_frequent_names_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,14 +193,14 @@ def test_a_name_of_several_types_was_told_apart_by_more_than_its_name() -> None:
 def test_how_a_name_is_written_makes_no_difference() -> None:
     documents = corpus(**WRONG)
     shouted = [replace(d, text=d.text.replace("Lisbon", "LISBON")) for d in documents[:2]]
-    found = labels(with_rivals([*shouted, *documents]))
+    found = labels(marked([*shouted, *documents]))
     assert found["Lisbon"] == found["LISBON"] == {"CITY", "PERSON"}
 
 
 def test_only_types_that_were_looked_for_are_added() -> None:
     first, *others = corpus(**WRONG)
     first = replace(first, types=("PERSON",))
-    found = with_rivals([first, *others])
+    found = marked([first, *others])
     assert found[0] == first
     assert found[1] != others[0]
 
@@ -204,7 +209,7 @@ def test_labels_that_are_ambiguous_stay_so() -> None:
     first, *others = corpus(**WRONG)
     entity = first.entities[0]
     first = replace(first, entities=(entity, replace(entity, label="DRUG")))
-    assert with_rivals([first, *others])[0] == first
+    assert marked([first, *others])[0] == first
 
 
 def test_a_type_of_one_name_is_neither_doubted_nor_a_rival() -> None:
@@ -230,20 +235,20 @@ def test_types_need_no_question_of_their_own(pair: tuple[str, str]) -> None:
 def test_one_type_has_no_rival_and_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rivals, "embedded", lambda _: pytest.fail("names were embedded"))
     documents = [d for name in DRUGS for d in written(name, "DRUG")]
-    assert with_rivals(documents) == documents
+    assert marked(documents) == documents
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(sorted(TRUE)), st.sampled_from(sorted(NAMES)))))
 def test_labels_are_only_added_to(named: list[tuple[str, str]]) -> None:
     documents = [document for name, label in named for document in written(name, label)]
-    found = with_rivals(documents)
-    assert found == with_rivals(documents)
+    found = marked(documents)
+    assert found == marked(documents)
     for before, after in zip(documents, found, strict=True):
         assert set(before.entities) <= set(after.entities)
         assert len(after.entities) <= 2 * len(before.entities)
     gained = sum(len(d.entities) for d in found) - sum(len(d.entities) for d in documents)
-    assert added(documents, found).total() == gained
+    assert with_rivals(documents)[1].total() == gained
 
 
 @pytest.mark.parametrize("asked", [True, False])
@@ -260,7 +265,14 @@ def test_training_learns_from_both_types_if_asked(
     config = override(run_config(experts=1, round_steps=1), {"rivals": asked})
     trained = train_panel(corpus(**WRONG), config, kind=Spy)
     assert (labels(learnt)["Lisbon"] == {"CITY", "PERSON"}) == asked
-    assert trained.rivals.get(("Lisbon", "PERSON", "CITY"), 0) == 2 * asked
+    assert trained.doubts.ambiguous.get(("Lisbon", "PERSON", "CITY"), 0) == 2 * asked
+    assert not trained.doubts.believed
+
+
+def test_doubts_that_contexts_refute_are_told_of() -> None:
+    _, ambiguous, believed = with_rivals(corpus(like="PERSON", Lisbon="PERSON", Madrid="PERSON"))
+    assert not ambiguous
+    assert believed == {("Lisbon", "PERSON", "CITY"): 2, ("Madrid", "PERSON", "CITY"): 2}
 
 
 def test_the_papers_and_plain_training_take_types_as_said() -> None:

@@ -84,7 +84,7 @@ def train(
         found, left_out, told = made.found, 0, None
     else:
         made = train_panel(training, config, gold, listener, folder, resume)
-        found, left_out = made.panel.annotate(gold or []), sum(made.left_out.values())
+        found, left_out = made.panel.annotate(gold or []), sum(made.doubts.left_out.values())
         told = page(made, training, gold or [], found)
     card = Card(
         encoder=config.pretrained,

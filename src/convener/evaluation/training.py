@@ -1,8 +1,7 @@
 """The page about a run of training: its rounds, its experts, and the labels that it overruled."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
 from convener.dictionary.abstention import Doubted
 from convener.evaluation.page import Cell, Example, Section, render
@@ -26,6 +25,20 @@ _DOUBTS = {
     "common": "a common word",
 }
 _SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """Labels that training does not take at their word, and how often each occurs.
+
+    `left_out` says what a name of a type seems to be instead. `ambiguous` and `believed` say which
+    other type it looks like: the first may be of either, the second stay of the type they have,
+    since most of their kind seem to be.
+    """
+
+    left_out: Mapping[Doubted, int] = field(default_factory=dict)
+    ambiguous: Mapping[Doubted, int] = field(default_factory=dict)
+    believed: Mapping[Doubted, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +73,13 @@ def training_page(
     types: Mapping[str, Score],
     portraits: Sequence[Portrait],
     overruled: Sequence[Overruled],
-    left_out: Mapping[Doubted, int] = MappingProxyType({}),
-    rivals: Mapping[Doubted, int] = MappingProxyType({}),
+    doubts: Doubts,
 ) -> str:
-    """One self-contained HTML file.
-
-    `types` are the scores on dev of each type, `left_out` counts the labels that abstention left
-    out, by name, type, and why, `rivals` those that have a rival, by name, type and rival.
-    """
+    """One self-contained HTML file; `types` are the scores on dev of each type."""
     columns = [name for name in _COLUMNS if any(name in record for record in history)]
     return render(
         "A run of training",
-        [_best(history), f"Labels left out by abstention: {sum(left_out.values())}."],
+        [_best(history), f"Labels left out by abstention: {sum(doubts.left_out.values())}."],
         [
             Section(
                 "Rounds",
@@ -103,14 +111,21 @@ def training_page(
                 ("name", "type", "seems to be", "times"),
                 [
                     [name, label, _DOUBTS[doubt], times]
-                    for (name, label, doubt), times in _most(left_out)
+                    for (name, label, doubt), times in _most(doubts.left_out)
                 ],
             ),
             Section(
                 "Types in doubt",
-                "Names that look like those of another type, which may be what they are.",
-                ("name", "type", "or", "times"),
-                [[*doubt, times] for doubt, times in _most(rivals)],
+                "Names that look like those of another type, and what training makes of them.",
+                ("name", "type", "looks like", "taken as", "times"),
+                [
+                    [*doubt, taken, times]
+                    for taken, labels in (
+                        ("either", doubts.ambiguous),
+                        ("what it is labelled", doubts.believed),
+                    )
+                    for doubt, times in _most(labels)
+                ],
             ),
             Section(
                 "Labels overruled",

@@ -33,7 +33,7 @@ def page(
     apart = len(panel.experts) > 1
     experts = portraits(panel, documents, trained.assigned) if apart else []
     changed = overruled(documents, panel.annotate(documents))[:OVERRULED]
-    return training_page(trained.history, types, experts, changed, trained.left_out, trained.rivals)
+    return training_page(trained.history, types, experts, changed, trained.doubts)
 
 
 def portraits(

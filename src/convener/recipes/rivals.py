@@ -43,14 +43,18 @@ _Floats = NDArray[np.float64]
 
 def with_rivals(
     documents: Sequence[Document], questions: Mapping[str, str] | None = None
-) -> list[Document]:
+) -> tuple[list[Document], Counter[Doubted], Counter[Doubted]]:
     """The documents, labels with a rival ambiguous where most rivals seem to be right.
 
-    `questions` ask for types, in place of those that are known or made from their labels. Labels
-    that are ambiguous already stay as they are.
+    Beside them which names of which types became ambiguous with which rival, how often, and which
+    have a rival and stay as they are. `questions` ask for types, in place of those that are known
+    or made from their labels. Labels that are ambiguous already stay so.
     """
-    rivals = believable(documents, rivals_of(mentions(documents), questions))
-    return [replace(document, entities=_joined(document, rivals)) for document in documents]
+    rivals = rivals_of(mentions(documents), questions)
+    right = believable(documents, rivals)
+    wrong = {key: rival for key, rival in rivals.items() if key not in right}
+    marked = [replace(document, entities=_joined(document, right)) for document in documents]
+    return marked, _counted(documents, right), _counted(documents, wrong)
 
 
 def believable(documents: Sequence[Document], rivals: Mapping[Mention, str]) -> dict[Mention, str]:
@@ -59,16 +63,6 @@ def believable(documents: Sequence[Document], rivals: Mapping[Mention, str]) -> 
     if shares.of_all < HALF:
         return {}
     return {m: rival for m, rival in rivals.items() if shares.of_pair[m[1], rival] >= HALF}
-
-
-def added(documents: Sequence[Document], marked: Sequence[Document]) -> Counter[Doubted]:
-    """How often each name of a type has a rival in `marked` that it had not, and which."""
-    counts = Counter[Doubted]()
-    for before, after in zip(documents, marked, strict=True):
-        if rivals := set(after.entities) - set(before.entities):
-            labels = {entity.span: entity.label for entity in before.entities}
-            counts.update((before.surface(r), labels[r.span], r.label) for r in rivals)
-    return counts
 
 
 def mentions(documents: Iterable[Document]) -> Counter[Mention]:
@@ -87,14 +81,30 @@ def _plain(document: Document) -> list[Entity]:
     return [entities[0] for _, entities in labelled if len({e.label for e in entities}) == 1]
 
 
-def _joined(document: Document, rivals: Mapping[Mention, str]) -> tuple[Entity, ...]:
-    others = [
-        replace(entity, label=rival, score=None, id=None, source="rival")
+def _doubted(document: Document, rivals: Mapping[Mention, str]) -> list[tuple[Entity, str]]:
+    """Labels with the rival that each has, where the document was searched for that type."""
+    return [
+        (entity, rival)
         for entity in _plain(document)
         if (rival := rivals.get(mention(document, entity)))
         and (document.types is None or rival in document.types)
     ]
+
+
+def _joined(document: Document, rivals: Mapping[Mention, str]) -> tuple[Entity, ...]:
+    others = [
+        replace(entity, label=rival, score=None, id=None, source="rival")
+        for entity, rival in _doubted(document, rivals)
+    ]
     return (*document.entities, *others)
+
+
+def _counted(documents: Iterable[Document], rivals: Mapping[Mention, str]) -> Counter[Doubted]:
+    return Counter(
+        (document.surface(entity), entity.label, rival)
+        for document in documents
+        for entity, rival in _doubted(document, rivals)
+    )
 
 
 def rivals_of(

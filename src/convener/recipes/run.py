@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,9 +10,10 @@ from typing import Literal
 from accelerate import Accelerator
 from pydantic import BaseModel, ConfigDict, Field
 
-from convener.dictionary.abstention import Doubted, abstaining, left_out
+from convener.dictionary.abstention import abstaining, left_out
 from convener.errors import ConfigError, DataError
 from convener.evaluation.scores import score
+from convener.evaluation.training import Doubts
 from convener.models.expert import Expert
 from convener.models.generator_config import GeneratorConfig
 from convener.models.reader_config import ReaderConfig
@@ -22,7 +22,7 @@ from convener.models.tagger import Tagger
 from convener.panel.panel import Panel
 from convener.recipes.bond import Bond, BondConfig
 from convener.recipes.multitask import reader_for
-from convener.recipes.rivals import added, with_rivals
+from convener.recipes.rivals import with_rivals
 from convener.recipes.rounds import Runner
 from convener.recipes.settings import parsed
 from convener.text.documents import Document, labels_of
@@ -120,16 +120,14 @@ class Trained:
     """A panel, the figures of every round, and the fingerprint of the training documents.
 
     `assigned` is the expert that each group of documents went to last, if they went to experts,
-    `left_out` says how often abstention left out which name of which type, and why, `rivals` how
-    often which name of which type has which other as a rival.
+    `doubts` are the labels that training did not take at their word.
     """
 
     panel: Panel
     history: list[dict[str, object]]
     data_sha256: str
     assigned: tuple[int, ...] = ()
-    left_out: Mapping[Doubted, int] = field(default_factory=dict)
-    rivals: Mapping[Doubted, int] = field(default_factory=dict)
+    doubts: Doubts = field(default_factory=Doubts)
 
     @property
     def dev_f1(self) -> float | None:
@@ -168,7 +166,7 @@ def train_panel(
     labels = config.labels or labels_of(documents)
     accelerator = Accelerator()
     expert = expert or make_expert(documents, labels, config)
-    supervision, doubted, rivals = believed(documents, config)
+    supervision, doubts = believed(documents, config)
     recipe = kind(
         supervision, expert, config.bond, config.optimiser, config.seed, accelerator, listener
     )
@@ -190,25 +188,23 @@ def train_panel(
     )
     history = runner.run(resume)
     assigned = () if recipe.assigned is None else tuple(recipe.assigned.tolist())
-    return Trained(Panel(recipe.experts), history, data, assigned, doubted, rivals)
+    return Trained(Panel(recipe.experts), history, data, assigned, doubts)
 
 
-def believed(
-    documents: Sequence[Document], config: RunConfig
-) -> tuple[list[Document], Counter[Doubted], Counter[Doubted]]:
-    """What training believes of labelled documents, and which labels it left out or has rivals of.
+def believed(documents: Sequence[Document], config: RunConfig) -> tuple[list[Document], Doubts]:
+    """What training believes of labelled documents, and which labels it doubts.
 
     `abstain`, `rivals` and `words` of the configuration say how far labels and words are taken as
     they come.
     """
-    told, doubted, rivals = list(documents), Counter[Doubted](), Counter[Doubted]()
+    told, doubts = list(documents), Doubts()
     if config.abstain != "never":
         told = abstaining(documents, always=config.abstain == "always")
-        doubted = left_out(documents, told)
+        doubts = Doubts(left_out(documents, told))
     if config.rivals:
-        kept, told = told, with_rivals(told, config.reader.questions)
-        rivals = added(kept, told)
-    return mixed(told) if config.words == "mixed" else told, doubted, rivals
+        told, *rivals = with_rivals(told, config.reader.questions)
+        doubts = Doubts(doubts.left_out, *rivals)
+    return mixed(told) if config.words == "mixed" else told, doubts
 
 
 def check_labelled(documents: Sequence[Document], dev: Sequence[Document] | None) -> None:
