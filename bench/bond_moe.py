@@ -6,14 +6,14 @@
 Every job is one training in a process of its own. States are chosen on dev and scored on test, but
 for `bond-published`, which chooses on test as the published code does, and `default-no-dev`. `bond`
 is the default that takes all labels at their word. `stage1` and the rows `-minus-self-training` are
-the states in which `bond` and `default` go into self-training, and `distilled` is one model taught
-by `default-panel`; they are rows of the same jobs. `gold` learns from gold labels; no other row
-reads those of the training or the test text but to score. The dictionary's own labels are known on
-the training text only, so that is where they are scored. The set `conll03-3k` is the first 3,000
-sentences of conll03, in whole documents, and a path is a folder with the files of such a set.
-`beats_bond` is how often, when test documents are drawn anew, a row's F1 is above that of BOND with
-the same seed (paired bootstrap). Rows that the results file already has are not run again; figures
-of every round go to a file beside it.
+the states in which `bond`, `default` and `default-no-dev` go into self-training, and `distilled` is
+one model taught by `default-panel`; they are rows of the same jobs. `gold` learns from gold labels;
+no other row reads those of the training or the test text but to score. The dictionary's own labels
+are known on the training text only, so that is where they are scored. The set `conll03-3k` is the
+first 3,000 sentences of conll03, in whole documents, and a path is a folder with the files of such
+a set. `beats_bond` is how often, when test documents are drawn anew, a row's F1 is above that of
+BOND with the same seed (paired bootstrap). Rows that the results file already has are not run
+again; figures of every round go to a file beside it.
 """
 
 import argparse

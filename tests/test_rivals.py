@@ -14,7 +14,7 @@ from convener.models.questions import questions_for
 from convener.models.spans import allowed_grid
 from convener.recipes import rivals
 from convener.recipes.bond import Bond
-from convener.recipes.rivals import borne_out, mentions, rivals_of, with_rivals
+from convener.recipes.rivals import believable, borne_out, mentions, rivals_of, with_rivals
 from convener.recipes.run import PAPERS, SUPERVISED, RunConfig, override, train_panel
 from convener.text.documents import Document, Entity, by_span
 
@@ -125,27 +125,65 @@ def test_rivals_of_a_type_are_right_or_wrong_apart_from_those_of_others() -> Non
     assert found["ibuprofen"] == found["metformin"] == {"CITY", "DRUG"}
 
 
+def test_unless_most_rivals_are_right_none_is_believed() -> None:
+    documents = corpus(like="PERSON", Lisbon="PERSON", Madrid="PERSON")
+    documents = [d for d in documents if "metformin" not in labels([d])]
+    documents += written("metformin", "CITY")
+    shares = borne_out(documents, rivals_of(mentions(documents)))
+    assert shares.of_pair["CITY", "DRUG"] > 0.5 > shares.of_all > 0
+    assert marked(documents) == documents
+
+
 def test_a_type_of_which_only_doubts_are_left_keeps_its_labels() -> None:
-    documents = corpus(**dict.fromkeys(CITIES[:2], "PLANET"))
-    rivals = {(name.casefold(), "PLANET"): "CITY" for name in CITIES[:2]}
-    assert borne_out(documents, rivals).of_pair == {("PLANET", "CITY"): 0}
+    documents = corpus(Lisbon="PLANET", Madrid="PLANET", metformin="CITY")
+    rivals = {(city, "PLANET"): "CITY" for city in ("lisbon", "madrid")}
+    rivals["metformin", "CITY"] = "DRUG"
+    shares = borne_out(documents, rivals)
+    assert shares.of_all > 0.5
+    assert shares.of_pair["PLANET", "CITY"] == 0
+    assert believable(documents, rivals) == {("metformin", "CITY"): "DRUG"}
+
+
+def test_rare_types_are_heard_in_a_long_corpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rivals, "CONTEXTS", 60)
+    others = [d for d in corpus() for _ in range(20) if d.entities[0].label != "PERSON"]
+    rare = corpus(Lisbon="PERSON")
+    assert borne_out([*rare, *others], {("lisbon", "PERSON"): "CITY"}).of_all > 0.8
 
 
 def test_the_same_text_over_and_over_is_not_doubted_more() -> None:
-    counts = mentions(corpus(**WRONG, Anna="CITY"))
-    often = Counter({key: 100 * times for key, times in counts.items()})
-    assert rivals_of(counts) == rivals_of(often)
+    few = {(name, "AB"[name in DRUGS]): 1 for name in (*CITIES, *DRUGS, "Madrid North")}
+    few["Madrid North", "B"] = few.pop(("Madrid North", "A"))
+    often = {key: 100 * times for key, times in few.items()}
+    assert rivals_of(few) == rivals_of(often) == {}
 
 
-def test_contexts_that_tell_nothing_bear_nothing_out() -> None:
-    rng = random.Random(0)
+def without_sense(names: dict[str, str], rng: random.Random) -> list[Document]:
+    """Names with their label among words that tell nothing."""
     words = ["the", "on", "blue", "seven", "table", "window", "stone", "paper", "and", "green"]
     documents = []
-    for name, label in TRUE.items():
-        before = " ".join(rng.choices(words, k=6)) + " "
-        entity = Entity(len(before), len(before) + len(name), WRONG.get(name, label))
-        documents.append(Document(f"{before}{name} {' '.join(rng.choices(words, k=6))}", (entity,)))
+    for name, label in names.items():
+        before, after = (" ".join(rng.choices(words, k=6)) for _ in range(2))
+        entity = Entity(len(before) + 1, len(before) + 1 + len(name), label)
+        documents.append(Document(f"{before} {name} {after}", (entity,)))
+    return documents
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_contexts_that_tell_nothing_bear_nothing_out(seed: int) -> None:
+    documents = without_sense(TRUE | WRONG, random.Random(seed))
     assert borne_out(documents, {("lisbon", "PERSON"): "CITY"}).of_all == 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_types_that_contexts_do_not_tell_apart_are_kept_beside_others(seed: int) -> None:
+    horses = dict.fromkeys(PEOPLE, "HORSE") | dict.fromkeys(PLACES[:6], "RIVER")
+    documents = corpus(metformin="CITY", ibuprofen="CITY")
+    documents += without_sense(horses, random.Random(seed))
+    rivals = {(PEOPLE[0].casefold(), "HORSE"): "RIVER", ("metformin", "CITY"): "DRUG"}
+    shares = borne_out(documents, rivals)
+    assert shares.of_all > 0.5
+    assert shares.of_pair["HORSE", "RIVER"] == 0
 
 
 def test_labels_without_meaning_are_told_by_names_or_by_own_questions() -> None:
@@ -266,13 +304,13 @@ def test_training_learns_from_both_types_if_asked(
     trained = train_panel(corpus(**WRONG), config, kind=Spy)
     assert (labels(learnt)["Lisbon"] == {"CITY", "PERSON"}) == asked
     assert trained.doubts.ambiguous.get(("Lisbon", "PERSON", "CITY"), 0) == 2 * asked
-    assert not trained.doubts.believed
+    assert not trained.doubts.kept
 
 
 def test_doubts_that_contexts_refute_are_told_of() -> None:
-    _, ambiguous, believed = with_rivals(corpus(like="PERSON", Lisbon="PERSON", Madrid="PERSON"))
+    _, ambiguous, kept = with_rivals(corpus(like="PERSON", Lisbon="PERSON", Madrid="PERSON"))
     assert not ambiguous
-    assert believed == {("Lisbon", "PERSON", "CITY"): 2, ("Madrid", "PERSON", "CITY"): 2}
+    assert kept == {("Lisbon", "PERSON", "CITY"): 2, ("Madrid", "PERSON", "CITY"): 2}
 
 
 def test_the_papers_and_plain_training_take_types_as_said() -> None:

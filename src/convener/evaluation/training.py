@@ -29,16 +29,16 @@ _SHOWN = 100
 
 @dataclass(frozen=True, slots=True)
 class Doubts:
-    """Labels that training does not take at their word, and how often each occurs.
+    """Labels that something speaks against, and how often each occurs.
 
-    `left_out` says what a name of a type seems to be instead. `ambiguous` and `believed` say which
-    other type it looks like: the first may be of either, the second stay of the type they have,
-    since most of their kind seem to be.
+    `left_out` says what a name of a type seems to be instead. `ambiguous` and `kept` say which
+    other type it looks like: the first may be of either, the second are kept as they are, since
+    contexts do not bear the other type out.
     """
 
     left_out: Mapping[Doubted, int] = field(default_factory=dict)
     ambiguous: Mapping[Doubted, int] = field(default_factory=dict)
-    believed: Mapping[Doubted, int] = field(default_factory=dict)
+    kept: Mapping[Doubted, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def training_page(
                     [*doubt, taken, times]
                     for taken, labels in (
                         ("either", doubts.ambiguous),
-                        ("what it is labelled", doubts.believed),
+                        ("what it is labelled", doubts.kept),
                     )
                     for doubt, times in _most(labels)
                 ],

@@ -15,8 +15,9 @@ each pair of types, such as persons that look like places, of which it is less t
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,7 @@ Mention = tuple[str, str]
 """A name, folded, and the type that it is labelled with."""
 
 _Floats = NDArray[np.float64]
+_Kind = TypeVar("_Kind", bound=Hashable)
 
 
 def with_rivals(
@@ -47,10 +49,12 @@ def with_rivals(
     """The documents, labels with a rival ambiguous where most rivals seem to be right.
 
     Beside them which names of which types became ambiguous with which rival, how often, and which
-    have a rival and stay as they are. `questions` ask for types, in place of those that are known
-    or made from their labels. Labels that are ambiguous already stay so.
+    have a rival and are kept as they are. `questions` ask for types, in place of those that are
+    known or made from their labels. Labels that are ambiguous already stay so.
     """
     rivals = rivals_of(mentions(documents), questions)
+    if not rivals:
+        return list(documents), Counter(), Counter()
     right = believable(documents, rivals)
     wrong = {key: rival for key, rival in rivals.items() if key not in right}
     marked = [replace(document, entities=_joined(document, right)) for document in documents]
@@ -183,25 +187,26 @@ def borne_out(documents: Sequence[Document], rivals: Mapping[Mention, str]) -> S
     Classifiers of contexts learn from either half of the labels without a rival, all types counting
     alike. Contexts tell little of one label, so how far they speak for the rivals is held against
     how far they speak for the same types where the others are the labels (0) and where they are
-    the labels themselves (1). Over all pairs of types those two must be `SURE` standard errors
-    apart.
+    the labels themselves (1). Those two must be `SURE` standard errors apart.
     """
     told, doubted = _contexts(documents, rivals)
-    odds = _odds(told, doubted)
+    times = Counter(pair for pair, _ in doubted)
+    odds = _odds(_sample(told), _sample(doubted))
     of_pair = dict.fromkeys(((label, rival) for (_, label), rival in rivals.items()), 0.0)
     speaks, variance = np.zeros(3), 0.0
     for pair, (found, ours, theirs) in odds.items():
         means = np.array([found.mean(), ours.mean(), theirs.mean()])
-        of_pair[pair] = _between(*means)
-        speaks += len(found) * means
-        variance += len(found) ** 2 * (ours.var() / len(ours) + theirs.var() / len(theirs))
-    _, low, high = speaks
+        doubt = ours.var() / len(ours) + theirs.var() / len(theirs)
+        of_pair[pair] = _between(means, doubt)
+        speaks += times[pair] * means
+        variance += times[pair] ** 2 * doubt
+    return Shares(_between(speaks, variance), of_pair)
+
+
+def _between(speaks: _Floats, variance: float) -> float:
+    found, low, high = speaks
     sure = high - low > SURE * variance**0.5
-    return Shares(_between(*speaks) if sure else 0.0, of_pair)
-
-
-def _between(found: float, low: float, high: float) -> float:
-    return float((found - low) / (high - low)) if high > low else 0.0
+    return float((found - low) / (high - low)) if sure else 0.0
 
 
 def _odds(
@@ -209,7 +214,7 @@ def _odds(
 ) -> dict[tuple[str, str], tuple[_Floats, _Floats, _Floats]]:
     """By type and rival, log odds of the rival around doubted labels, labels of the type, and its.
 
-    A pair is missing if either type has too few labels without a rival.
+    A pair is missing if either type has fewer than two or so labels without a rival.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -241,7 +246,7 @@ def _odds(
 def _contexts(
     documents: Sequence[Document], rivals: Mapping[Mention, str]
 ) -> tuple[list[tuple[str, str]], list[tuple[tuple[str, str], str]]]:
-    """Samples of what is around labels without a rival, by type, and with one, by both types."""
+    """What is around labels without a rival, with their type, and with one, with both types."""
     told, doubted = list[tuple[str, str]](), list[tuple[tuple[str, str], str]]()
     for document in documents:
         for entity in _plain(document):
@@ -251,5 +256,16 @@ def _contexts(
                 doubted.append(((entity.label, rival), around))
             else:
                 told.append((entity.label, around))
-    draw = random.Random(0).sample
-    return draw(told, min(len(told), CONTEXTS)), draw(doubted, min(len(doubted), CONTEXTS))
+    return told, doubted
+
+
+def _sample(contexts: Sequence[tuple[_Kind, str]]) -> list[tuple[_Kind, str]]:
+    """At most `CONTEXTS` of them, the kinds that have fewest whole, in random order."""
+    mixed = random.Random(0).sample(contexts, len(contexts))
+    met = Counter[_Kind]()
+    turns = list[int]()
+    for kind, _ in mixed:
+        met[kind] += 1
+        turns.append(met[kind])
+    kept = sorted(range(len(mixed)), key=turns.__getitem__)[:CONTEXTS]
+    return [mixed[place] for place in sorted(kept)]

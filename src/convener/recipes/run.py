@@ -120,7 +120,7 @@ class Trained:
     """A panel, the figures of every round, and the fingerprint of the training documents.
 
     `assigned` is the expert that each group of documents went to last, if they went to experts,
-    `doubts` are the labels that training did not take at their word.
+    `doubts` are the labels that something speaks against.
     """
 
     panel: Panel
