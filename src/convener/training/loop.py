@@ -7,7 +7,7 @@ run that never stopped, and experts may train in any order.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from convener.models.layout import Example
 from convener.models.schedule import schedule
 from convener.models.seeding import seeded
 from convener.training.batching import endless_batches
+from convener.training.precision import Precision, computed_in
 
 OnStep = Callable[[], None]
 
@@ -47,7 +48,7 @@ class OptimiserConfig(BaseModel):
     clip: float = Field(default=1.0, gt=0)
     batch_pieces: int = Field(default=2048, gt=0)
     batch_sentences: int = Field(default=16, gt=0)
-    precision: Literal["float32", "bf16"] = "float32"
+    precision: Precision = "float32"
 
 
 class Learner:
@@ -118,7 +119,7 @@ class Learner:
         device = self.accelerator.device
         taught = [rows.to(device) for rows in objective.supervision(examples)]
         batch = replace(self.expert.collate(examples).to(device), taught=taught[0])
-        with torch.autocast(device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
+        with computed_in(self.config.precision, device.type):
             beliefs, weights = self.expert.learn(batch)
         loss = objective.loss(beliefs, weights, taught)
         self.accelerator.backward(loss)
