@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from convener import Recogniser, load
+from convener.panel.panel import Panel
 from convener.text.formats import read
 from tests.test_bad_input import refusal
 from tests.test_cli import convener
@@ -69,6 +71,12 @@ def test_a_reader_is_asked_for_other_types(desk: Desk) -> None:
     assert [e["label"] for e in json.loads(answer)["entities"]] == ["TOWN"]
 
 
+def test_a_panel_that_is_asked_combines_its_experts_as_before(desk: Desk) -> None:
+    reader = load(desk.model)
+    joined = Recogniser(Panel(reader.panel.experts * 2, "union"), reader.card)
+    assert joined.ask({"TOWN": "In ?"}).panel.rule == "union"
+
+
 def test_info_shows_the_questions(desk: Desk) -> None:
     shown = convener("info", desk.model).stdout
     assert "panel of readers" in shown
@@ -108,4 +116,6 @@ def test_what_does_not_fit_is_refused_in_one_line(desk: Desk, tmp_path: Path) ->
     questions.write_text("{}", encoding="utf-8")
     assert "--model reader" in refusal("train", desk.gold, "--questions", questions, "-o", output)
     assert "TYPE=QUESTION" in refusal("predict", desk.model, "--text", "a", "--question", "LOC")
+    twice = ("--question", "LOC=Where ?", "--question", "LOC=In what place ?")
+    assert "two for 'LOC'" in refusal("predict", desk.model, "--text", "a", *twice)
     assert not output.exists()

@@ -1,6 +1,6 @@
 """`convener predict`: text in, entities out as JSON Lines."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -46,7 +46,7 @@ def predict(
     """
     if text is not None and source != "-":
         raise ConfigError(f"expected a file or --text, got both ({source})")
-    questions = dict(map(_question, question or ()))
+    questions = _questions(question or ())
     if workers > 1 or resume or ray is not None:
         kept = {"threshold": threshold, "flat": flat, "on_error": on_error.value}
         _by_workers(model, source, output, workers, ray, resume, questions or None, kept)
@@ -86,6 +86,15 @@ def _by_workers(
     for cause in left_out:
         skipped(DataError(cause))
     skipped.report()
+
+
+def _questions(texts: Sequence[str]) -> dict[str, str]:
+    questions: dict[str, str] = {}
+    for label, asked in map(_question, texts):
+        if label in questions:
+            raise ConfigError(f"expected one --question for each type, got two for {label!r}")
+        questions[label] = asked
+    return questions
 
 
 def _question(text: str) -> tuple[str, str]:

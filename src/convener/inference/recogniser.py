@@ -153,7 +153,8 @@ class Recogniser:
                 "expected a reader to ask questions of, got a panel of taggers: "
                 "train one with --model reader --set reader.heads=shared"
             )
-        return Recogniser(Panel([reader.asked(questions) for reader in readers]), self.card)
+        asking = [reader.asked(questions) for reader in readers]
+        return Recogniser(Panel(asking, self.panel.rule), self.card)
 
     def attention_between_types(self, documents: Sequence[Document]) -> list[list[float]] | None:
         """Which type's reading looks at which, from all that readers attend to; None of others.

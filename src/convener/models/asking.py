@@ -2,11 +2,13 @@
 
 Exactly as BERT-MRC, the encoder reads [CLS] question [SEP] context [SEP], once for each question
 and context. Or its lower layers read questions and contexts apart, each once, and only the upper
-ones read them together; questions are then kept from batch to batch while no weight changes.
+ones read them together; questions are then kept from batch to batch until the expert learns, is
+moved, or has weights written to it. (That it learns is told by gradients, since optimisers may
+change weights without changing their version.)
 Sequences go through the encoder in runs of like length, so that little of it is padding.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -48,6 +50,10 @@ class Questions(nn.Module):
         self.register_buffer("ids", torch.tensor(padded), persistent=False)
         self.register_buffer("lengths", torch.tensor([*map(len, pieces)]), persistent=False)
         self._kept: tuple[list[int], Tensor] | None = None
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Questions":
+        self._kept = None
+        return super()._apply(fn, recurse)
 
     def words(self, encoder: Encoder, batch: Batch, types: Tensor, places: Tensor) -> Tensor:
         """Vectors of words [batch, words, columns, dim] under the questions of each column.
@@ -93,6 +99,7 @@ class Questions(nn.Module):
         layers = self.shared_layers
         contexts = encoder.below(ids, there.long(), shapes, 1, self.longest, layers)
         if torch.is_grad_enabled():
+            self._kept = None
             return self.alone(encoder), contexts
         versions = [parameter._version for parameter in encoder.parameters()]
         if self._kept is None or self._kept[0] != versions:

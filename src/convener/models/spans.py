@@ -32,8 +32,8 @@ def allowed_grid(
 ) -> NDArray[np.bool_]:
     """What a document's labels allow: of each cell no, and yes, [words, 2 + widths, types, 2].
 
-    No everywhere but at entities; both where labels are ambiguous, words unknown, or a type was
-    not looked for. Several labels of one span are ambiguous if a source proposed them; those that
+    No everywhere but at entities; both where labels are ambiguous, where a word or the first or
+    last word of a span is unknown, or where a type was not looked for. Several labels of one span are ambiguous if a source proposed them; those that
     a person gave to a nested reader are all true.
     """
     index = WordIndex(document)
@@ -41,7 +41,10 @@ def allowed_grid(
     grid[..., 0] = True
     grid[:, :, unsought(labels, document)] = True
     for span in document.unknown:
-        grid[slice(*index.words(span))] = True
+        first, stop = index.words(span)
+        grid[first:stop] = True
+        for before in range(max(0, first - width + 1), first):
+            grid[before, SPANS + first - before : SPANS + stop - before] = True
     for span, entities in by_span(document.entities):
         first, stop = index.words(span)
         proposed = not nested or any(entity.source for entity in entities)
