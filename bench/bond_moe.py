@@ -7,13 +7,15 @@ Every job is one training in a process of its own. States are chosen on dev and 
 for `bond-published`, which chooses on test as the published code does, and `default-no-dev`. `bond`
 is the default that takes all labels at their word. `stage1` and the rows `-minus-self-training` are
 the states in which `bond`, `default` and `default-no-dev` go into self-training, and `distilled` is
-one model taught by `default-panel`; they are rows of the same jobs. `gold` learns from gold labels;
+one model taught by `default-panel`; they are rows of the same jobs. BOND is BOND-MoE of one expert,
+so it is the row without experts. `gold` learns from gold labels;
 no other row reads those of the training or the test text but to score. The dictionary's own labels
 are known on the training text only, so that is where they are scored. The set `conll03-3k` is the
 first 3,000 sentences of conll03, in whole documents, and a path is a folder with the files of such
 a set. `beats_bond` is how often, when test documents are drawn anew, a row's F1 is above that of
-BOND with the same seed (paired bootstrap). Rows that the results file already has are not run
-again; figures of every round go to a file beside it.
+BOND with the same seed (paired bootstrap), whose counts by document are kept beside the results.
+Rows that the results file already has are not run again; figures of every round go to a file beside
+it.
 """
 
 import argparse
@@ -42,8 +44,8 @@ class Method:
 
 
 METHODS = {
-    "gold": Method("gold", {"words": "given"}),
     "bond": Method("bond"),
+    "gold": Method("gold", {"words": "given"}),
     "bond-published": Method("bond", kind="Published", chooses="test"),
     "bond-moe": Method("bond-moe"),
     "no-fair": Method("bond-moe", {"bond.fair": False}),
@@ -67,7 +69,8 @@ STAGE_ONE = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--set", nargs="+", default=list(SETS))
-    parser.add_argument("--method", nargs="+", default=["dictionary", *METHODS])
+    every = ["dictionary", *METHODS]
+    parser.add_argument("--method", nargs="+", default=every, choices=every, metavar="METHOD")
     parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--encoder", default="minilm")
     options = jobs.asked(parser, RESULTS, run)
@@ -109,9 +112,7 @@ def run(
     rows = [measured(method, trained.panel.annotate(data.test), trained.dev_f1, seconds)]
     rows[0] |= {"peak_rss_mb": jobs.peak_mb(), "rounds": trained.history}
     if method in STAGE_ONE:
-        first = [line for line in trained.history if line["stage"] == "warm-up"]
-        best = max((line["dev_f1"] for line in first if "dev_f1" in line), default=None)
-        rows.append(measured(STAGE_ONE[method], stages[0], best, first[-1]["seconds"]))
+        rows.append(measured(STAGE_ONE[method], stages[0], *of_stage_one(trained.history)))
     if method == "default-panel":
         student, seconds = taught(trained.panel, data, config)
         found = student.panel.annotate(data.test)
@@ -185,6 +186,13 @@ def train(data: Data, method: Method, config):
     return trained, stages
 
 
+def of_stage_one(history: Sequence[jobs.Row]) -> tuple[float | None, float]:
+    """The best dev F1 of the first stage, None without a dev set, and its seconds."""
+    first = [line for line in history if line["stage"] == "warm-up"]
+    best = max((line["dev_f1"] for line in first if "dev_f1" in line), default=None)
+    return best, first[-1]["seconds"]
+
+
 def taught(panel, data: Data, config):
     """One model of a panel, which learnt on the training text, and the seconds that it took."""
     from convener.recipes.distill import DistillConfig, distill
@@ -206,9 +214,10 @@ def beats(scores, data: Data, row: jobs.Row, results: Path) -> float | None:
     from convener.evaluation.scores import Score, by_group
 
     parts = by_group(scores.documents, data.test)
-    kept = results.with_suffix(".counts") / f"{Path(str(row['set'])).name}-{row['seed']}.json"
+    name = "-".join(str(row[column]) for column in ("set", "encoder", "seed")).replace("/", "_")
+    kept = results.with_suffix(".counts") / f"{name}.json"
     if row["method"] == "bond":
-        kept.parent.mkdir(exist_ok=True)
+        kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps([astuple(part) for part in parts]), encoding="utf-8")
     if row["method"] == "bond" or not kept.exists():
         return None

@@ -41,13 +41,20 @@ def asked(
             print(json.dumps(row))
         return None
     if settings:
-        options.setting = dict(setting.split("=") for setting in options.setting)
+        options.setting = dict(setting.split("=", 1) for setting in options.setting)
     return options
 
 
 def changes(settings: dict[str, str]) -> Row:
-    """The overrides that `--setting` named, each value read as JSON."""
-    return {name: json.loads(value) for name, value in settings.items()}
+    """The overrides that `--setting` named, each value read as JSON if it is some."""
+    return {name: _value(written) for name, written in settings.items()}
+
+
+def _value(written: str) -> object:
+    try:
+        return json.loads(written)
+    except json.JSONDecodeError:
+        return written
 
 
 def run_all(
@@ -55,9 +62,11 @@ def run_all(
 ) -> None:
     """Run the jobs that are missing; a job is done if a row equals it in the columns of `key`.
 
-    The column `rounds` of a row, figures of every round, goes to a file beside the results.
+    The column `rounds` of a row, figures of every round, goes to a file beside the results. If a
+    job fails, the others are run all the same and the script ends with an error.
     """
-    lock = Lock()
+    results.parent.mkdir(parents=True, exist_ok=True)
+    lock, failed = Lock(), list[Row]()
 
     def of(row: Row) -> tuple[object, ...]:
         return tuple(row.get(column) for column in key)
@@ -71,6 +80,7 @@ def run_all(
         done = subprocess.run(command, capture_output=True, text=True, env=environment)
         if done.returncode:
             print(f"{job} failed: {done.stderr[-2000:]}", file=sys.stderr, flush=True)
+            failed.append(job)
             return
         fresh = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         rounds = [{"job": of(row), "rounds": row.pop("rounds")} for row in fresh if "rounds" in row]
@@ -84,6 +94,8 @@ def run_all(
 
     with ThreadPoolExecutor(at_once) as pool:
         list(pool.map(work, jobs))
+    if failed:
+        sys.exit(f"{len(failed)} of {len(jobs)} jobs failed")
 
 
 def read(path: Path) -> list[Row]:
@@ -93,7 +105,6 @@ def read(path: Path) -> list[Row]:
 
 def write(path: Path, rows: Sequence[Row]) -> None:
     """Write all rows, whole or not at all."""
-    path.parent.mkdir(exist_ok=True)
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     partial.replace(path)

@@ -6,16 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from accelerate import Accelerator
 
 from convener import Recogniser, distill, load, train
 from convener.errors import ConfigError, DataError
 from convener.evaluation.scores import score
 from convener.panel.panel import Panel
-from convener.recipes.distill import DistillConfig
+from convener.recipes.distill import Distillation, DistillConfig
 from convener.recipes.run import RunConfig
 from convener.text.documents import Document
 from convener.text.formats import write
 from convener.training.loop import OptimiserConfig
+from convener.training.progress import Silence
 from tests.test_bad_input import refusal
 from tests.test_cli import convener
 
@@ -63,6 +65,25 @@ def test_no_label_is_read(panel: Recogniser, student: Recogniser, labelled: list
     assert same.card.distilled is not None
     assert student.card.distilled is not None
     assert same.card.distilled["data_sha256"] == student.card.distilled["data_sha256"]
+
+
+def test_all_the_text_is_learnt_from(panel: Recogniser, labelled: list[Document]) -> None:
+    def distillation(documents: list[Document], **settings: int) -> Distillation:
+        config = DistillConfig(rounds=2, optimiser=OptimiserConfig(batch_sentences=2), **settings)
+        return Distillation(panel.panel, documents, config, Accelerator(), Silence())
+
+    many = distillation(labelled * 10)
+    assert sorted(e.document for part in many.shares for e in part) == list(range(300))
+    assert many.round_steps * 2 * 2 >= 300
+    assert many.round_steps == 100
+    many = distillation(labelled * 20)
+    assert many.round_steps == 150
+    few = distillation(labelled)
+    assert [len(part) for part in few.shares] == [len(labelled)] * 2
+    assert few.round_steps == 100
+    asked = distillation(labelled * 10, round_steps=3)
+    assert asked.round_steps == 3
+    assert [len(part) for part in asked.shares] == [len(labelled) * 10] * 2
 
 
 def test_the_panel_is_left_as_it_was(panel: Recogniser, labelled: list[Document]) -> None:

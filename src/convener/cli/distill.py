@@ -16,7 +16,7 @@ def distill(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the model.")],
     dev: Annotated[str | None, typer.Option(help="Gold-labelled file to choose by.")] = None,
     rounds_: Annotated[int, typer.Option("--rounds", min=1, help="Rounds of training.")] = 4,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of a round.")] = 100,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps of a round.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     resume: Annotated[bool, typer.Option(help="Take up a run that was stopped.")] = False,
     on_error: options.OnErrorOption = options.OnError.STOP,

@@ -39,7 +39,7 @@ from convener.panel.panel import agreement, group_embeddings, log_beliefs
 from convener.recipes.rounds import Recipe, Stage, State
 from convener.text.documents import Document
 from convener.training.corpus import Corpus, SoftObjective
-from convener.training.loop import Learner, Objective, OptimiserConfig
+from convener.training.loop import Learner, Objective, OptimiserConfig, steps_of_a_pass
 from convener.training.losses import cross_entropy, kl_divergence
 from convener.training.progress import Listener
 
@@ -119,7 +119,7 @@ class Bond(Recipe):
         c = self.config
         apart = c.expert_rounds if c.experts > 1 else 0
         together = c.warmup_rounds + c.expert_rounds - apart
-        steps = c.round_steps or self._steps_of_a_pass()
+        steps = c.round_steps or self._round_steps()
         stages = [self._stage("warm-up", 1, together, steps, self.warm_up)]
         if apart:
             stages.append(self._stage("experts", c.experts, apart, steps, self.hard_em))
@@ -127,10 +127,8 @@ class Bond(Recipe):
             stages.append(self._stage("self-training", c.experts, c.self_rounds, steps, self.teach))
         return stages
 
-    def _steps_of_a_pass(self) -> int:
-        examples, o = self.corpus.examples, self.optimiser
-        pieces = sum(len(example) for example in examples)
-        steps = max(len(examples) / o.batch_sentences, pieces / o.batch_pieces)
+    def _round_steps(self) -> int:
+        steps = steps_of_a_pass([len(e) for e in self.corpus.examples], self.optimiser)
         return min(max(round(steps), MIN_ROUND_STEPS), MAX_ROUND_STEPS)
 
     def _stage(self, name: str, experts: int, rounds: int, steps: int, round_: Round) -> Stage:

@@ -8,6 +8,7 @@ The student answers at the cost of one expert. The divergence is the true one, Î
 (Hinton et al., 2015, at temperature 1); the whole distribution is taught, not the likeliest class.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,25 +21,33 @@ from torch import Tensor
 from convener.errors import ConfigError, DataError
 from convener.evaluation.scores import score
 from convener.models.expert import Expert
+from convener.models.layout import Example
 from convener.panel.panel import Panel
 from convener.recipes.bond import derived_seed
 from convener.recipes.rounds import Recipe, Runner, Stage, State
 from convener.recipes.run import Trained, fingerprint, mixed
 from convener.text.documents import Document
 from convener.training.corpus import SoftObjective
-from convener.training.loop import Learner, OptimiserConfig
+from convener.training.loop import Learner, OptimiserConfig, steps_of_a_pass
 from convener.training.losses import kl_divergence
 from convener.training.progress import Listener, Silence
 
+MIN_ROUND_STEPS = 100
+
 
 class DistillConfig(BaseModel):
-    """How the student learns: so many rounds of so many steps."""
+    """How the student learns: so many rounds of so many steps.
+
+    Left open, a round takes `MIN_ROUND_STEPS` steps on all the text. Where that is too few to see
+    it all, each round takes as many as a pass over its own part, so that the rounds together see
+    everything.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     seed: int = Field(default=0, ge=0, lt=2**32)
     rounds: int = Field(default=4, ge=1)
-    round_steps: int = Field(default=100, ge=1)
+    round_steps: int | None = Field(default=None, ge=1)
     patience: int = Field(default=4, ge=1)
     optimiser: OptimiserConfig = OptimiserConfig()
 
@@ -64,11 +73,25 @@ class Distillation(Recipe):
         targets = panel.probabilities(documents, self.examples)
         weights = [np.ones(len(rows), np.float32) for rows in targets]
         self.objective = SoftObjective(targets, weights, kl_divergence)
+        self.shares, self.round_steps = self._shares()
+
+    def _shares(self) -> tuple[list[list[Example]], int]:
+        """What each round learns from, and in how many steps."""
+        rounds, given = self.config.rounds, self.config.round_steps
+        whole = [self.examples] * rounds
+        if given or self._pass(self.examples) <= MIN_ROUND_STEPS:
+            return whole, given or MIN_ROUND_STEPS
+        parts = [self.examples[r::rounds] for r in range(rounds)]
+        return parts, max(MIN_ROUND_STEPS, *map(self._pass, parts))
+
+    def _pass(self, examples: Sequence[Example]) -> int:
+        lengths = [len(example) for example in examples]
+        return math.ceil(steps_of_a_pass(lengths, self.config.optimiser))
 
     def stages(self) -> list[Stage]:
         """One stage."""
         c = self.config
-        steps = c.rounds * c.round_steps
+        steps = c.rounds * self.round_steps
         return [Stage("distillation", c.rounds, steps, partial(self._open, steps), self._learn)]
 
     def _open(self, steps: int) -> list[Learner]:
@@ -79,9 +102,9 @@ class Distillation(Recipe):
     def _learn(self, round_: int) -> dict[str, object]:
         c = self.config
         loss = self.learners[0].train(
-            self.examples,
+            self.shares[round_],
             self.objective,
-            c.round_steps,
+            self.round_steps,
             derived_seed(c.seed, round_),
             self.listener.step,
         )
@@ -123,10 +146,11 @@ def distill(
         raise DataError(f"expected text to learn from, got {len(bare)} documents without a word")
     listener = listener or Silence()
     recipe = Distillation(panel, bare, config, Accelerator(), listener)
+    dev_examples = recipe.experts[0].examples(dev) if dev is not None else []
 
     def dev_f1(experts: Sequence[Expert]) -> float:
         assert dev is not None
-        return score(dev, Panel(experts).annotate(dev)).exact.f1
+        return score(dev, Panel(experts).annotate(dev, dev_examples)).exact.f1
 
     data = fingerprint(bare)
     runner = Runner(

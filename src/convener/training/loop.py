@@ -51,6 +51,11 @@ class OptimiserConfig(BaseModel):
     precision: Precision = "float32"
 
 
+def steps_of_a_pass(lengths: Sequence[int], config: OptimiserConfig) -> float:
+    """About how many steps it takes to see examples of so many sub-words once."""
+    return max(len(lengths) / config.batch_sentences, sum(lengths) / config.batch_pieces)
+
+
 class Learner:
     """An expert in training for `total_steps` steps of linear warm-up and decay.
 
