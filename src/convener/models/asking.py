@@ -53,7 +53,8 @@ class Questions(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Questions":
         self._kept = None
-        return super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self
 
     def words(self, encoder: Encoder, batch: Batch, types: Tensor, places: Tensor) -> Tensor:
         """Vectors of words [batch, words, columns, dim] under the questions of each column.

@@ -33,8 +33,9 @@ def allowed_grid(
     """What a document's labels allow: of each cell no, and yes, [words, 2 + widths, types, 2].
 
     No everywhere but at entities; both where labels are ambiguous, where a word or the first or
-    last word of a span is unknown, or where a type was not looked for. Several labels of one span are ambiguous if a source proposed them; those that
-    a person gave to a nested reader are all true.
+    last word of a span is unknown, or where a type was not looked for. Several labels of one span
+    are ambiguous if a source proposed them; those that a person gave to a nested reader are all
+    true.
     """
     index = WordIndex(document)
     grid = np.zeros((len(index), SPANS + width, len(labels), 2), dtype=np.bool_)
