@@ -1,6 +1,7 @@
 """The page about a run of training: what experts are for, and which labels were overruled."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,19 +9,17 @@ from pathlib import Path
 import pytest
 
 from convener import load, train
-from convener.evaluation.training import Doubts, training_page
-from convener.models.tagger import Tagger
-from convener.panel.panel import Panel
-from convener.recipes.portrait import overruled, page, portraits
+from convener.evaluation.training import Doubts, Verdict, training_page
+from convener.recipes.portrait import page, portraits, verdict
 from convener.recipes.run import RunConfig, train_panel
 from convener.text.documents import Document, Entity
 
 
-def test_a_portrait_names_what_an_expert_has_more_of(tagger: Callable[[int], Tagger]) -> None:
+def test_a_portrait_names_what_an_expert_has_more_of() -> None:
     drugs = [Document("she took aspirin again", (Entity(9, 16, "DRUG"),))] * 4
     places = [Document("they live in Rome still", (Entity(13, 17, "LOC"),))] * 2
-    panel = Panel([tagger(0), tagger(0)])
-    first, second = portraits(panel, [*drugs, *places], [0, 0, 0, 0, 1, 1])
+    documents = [*drugs, *places]
+    first, second = portraits(documents, [0, 0, 0, 0, 1, 1], [documents, documents])
     assert (first.groups, second.groups) == (4, 2)
     assert first.share == pytest.approx(2 / 3)
     assert (first.types, second.types) == (["DRUG"], ["LOC"])
@@ -29,25 +28,43 @@ def test_a_portrait_names_what_an_expert_has_more_of(tagger: Callable[[int], Tag
     assert set(second.words) == {"they", "live", "rome", "still"}
 
 
-def test_experts_that_are_alike_agree_and_others_less(tagger: Callable[[int], Tagger]) -> None:
-    documents = [Document("We gave aspirin in Rome today .")] * 2
-    alike = portraits(Panel([tagger(0), tagger(0)]), documents, [0, 1])
-    assert {portrait.agreement for portrait in alike} <= {0.0, 1.0}
-    one, other = portraits(Panel([tagger(0), tagger(1)]), documents, [0, 1])
-    assert one.agreement == other.agreement <= alike[0].agreement
+def test_experts_agree_as_far_as_their_answers_do() -> None:
+    both = Document("Rome and Oslo", (Entity(0, 4, "LOC"), Entity(9, 13, "LOC")))
+    one = replace(both, entities=both.entities[:1])
+    documents = [both, both]
+    alike, mixed, apart = ([both, both], [both, one], [replace(both, entities=())] * 2)
+    assert [p.agreement for p in portraits(documents, [0, 1], [alike, alike])] == [1.0, 1.0]
+    first, second, third = portraits(documents, [0, 1], [alike, mixed, apart])
+    assert first.agreement == second.agreement == pytest.approx(6 / 7 / 2)
+    assert third.agreement == 0.0
 
 
 def test_labels_are_overruled_by_other_entities_surest_first() -> None:
     text = "New York and Rome and Oslo"
     labelled = Document(text, (Entity(0, 3, "PER"), Entity(13, 17, "LOC"), Entity(22, 26, "PER")))
     answers = (Entity(0, 8, "LOC", 0.7), Entity(13, 17, "LOC", 0.9), Entity(22, 26, "LOC", 0.8))
-    found = overruled([labelled], [replace(labelled, entities=answers)])
-    assert [(o.label, o.found, o.score) for o in found] == [
+    said = verdict([labelled], [replace(labelled, entities=answers)])
+    assert (said.labels, said.dropped) == (3, {})
+    assert [(o.label, o.found, o.score) for o in said.overruled] == [
         ("Oslo (PER)", "Oslo (LOC)", 0.8),
         ("New (PER)", "New York (LOC)", 0.7),
     ]
-    assert found[1].example == ("", "New", " York and Rome and Oslo")
-    assert overruled([labelled], [replace(labelled, entities=())]) == []
+    assert said.overruled[1].example == ("", "New", " York and Rome and Oslo")
+
+
+def test_labels_are_dropped_where_no_entity_is_found() -> None:
+    labelled = Document("His and His", (Entity(0, 3, "BAND"), Entity(8, 11, "BAND")))
+    said = verdict([labelled], [replace(labelled, entities=())])
+    assert (said.overruled, said.dropped) == ([], {("His", "BAND"): 2})
+    told = training_page([], {}, {}, [], said, Doubts())
+    assert "Of the same labels, 2 are no entity" in told
+    assert "His BAND 2" in rows(told)
+
+
+def rows(page: str) -> list[str]:
+    """The text of every row of every table."""
+    found = [re.sub(r"<[^>]+>", " ", row) for row in re.findall("<tr>.*?</tr>", page, re.DOTALL)]
+    return [" ".join(cells.split()) for cells in found]
 
 
 @pytest.mark.parametrize("experts", [1, 2])
@@ -58,11 +75,22 @@ def test_the_page_tells_a_run(
     dev = labelled[:12]
     written = page(trained, labelled, dev, trained.panel.annotate(dev))
     assert "Best of" in written
-    assert "self-training" in written
-    assert "Types on dev" in written
     assert ("What each expert is for" in written) == (len(trained.panel.experts) > 1)
     assert len(trained.assigned) == (len(labelled) if experts > 1 else 0)
     assert "<script" not in written
+    charts = re.findall("<svg.*?<title>(.*?)</title>", written, re.DOTALL)
+    assert charts == ["F1 on dev, %", "Loss", "Groups of each expert"][: 2 + (experts > 1)]
+    told = rows(written)
+    for record in trained.history:
+        cells = f"{record['stage']} {record['round']} {record['loss']} {record['dev_f1']}"
+        (line,) = [row for row in told if row.startswith(cells)]
+        assert " / ".join(map(str, record.get("sizes") or ())) in line
+        for name in ("moved", "agreement", "kept", "changed", "seconds"):
+            assert str(record.get(name) or "") in line
+    counts = Counter(e.label for d in labelled for e in d.entities)
+    for label, count in counts.items():
+        (line,) = [row for row in told if row.startswith(f"{label} {count} ")]
+        assert line.endswith(str(sum(e.label == label for d in dev for e in d.entities)))
 
 
 def test_a_model_is_saved_with_the_page_about_its_training(
@@ -79,18 +107,18 @@ def test_a_model_is_saved_with_the_page_about_its_training(
 def test_the_page_tells_which_labels_were_not_taken_at_their_word() -> None:
     left_out = {("His", "BAND", "common"): 3, ("Duff", "PER", "part"): 5}
     either, believed = {("Lisbon", "PERSON", "CITY"): 4}, {("Chicago", "ORG", "LOC"): 9}
-    told = training_page([], {}, [], [], Doubts(left_out, either, believed))
-    cells = [re.sub(r"<[^>]+>", " ", row) for row in re.findall("<tr>.*?</tr>", told, re.DOTALL)]
-    rows = [" ".join(cell.split()) for cell in cells]
-    assert "Lisbon PERSON CITY either 4" in rows
-    assert "Chicago ORG LOC what it is labelled 9" in rows
-    assert rows.index("Duff PER part of a longer name 5") < rows.index("His BAND a common word 3")
+    told = training_page([], {}, {}, [], Verdict(), Doubts(left_out, either, believed))
+    assert "Lisbon PERSON CITY either 4" in rows(told)
+    assert "Chicago ORG LOC what it is labelled 9" in rows(told)
+    lines = rows(told)
+    assert lines.index("Duff PER part of a longer name 5") < lines.index("His BAND a common word 3")
 
 
 def test_what_users_wrote_is_escaped() -> None:
     hostile = Document("<b>aspirin</b>", (Entity(0, 14, "<i>"),), tokens=((0, 14),))
     answer = replace(hostile, entities=(Entity(0, 14, "DRUG", 0.9),))
-    written = training_page([], {}, [], overruled([hostile], [answer]), Doubts())
+    written = training_page([], {"<u>": 1}, {}, [], verdict([hostile], [answer]), Doubts())
     assert "&lt;b&gt;aspirin&lt;/b&gt; (&lt;i&gt;)" in written
     assert "<b>" not in written
+    assert "<u>" not in written
     assert "0 rounds by a fixed schedule" in written

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
 
 _PAGE = """\
 <!DOCTYPE html>
@@ -38,6 +39,9 @@ mark { background: #2a6fdb33; color: inherit; border-radius: .2rem; padding: 0 .
 <section>
 <h2>{{ section.heading }}</h2>
 <p>{{ section.note }}</p>
+{% if section.figures %}<div class="wide">{% for figure in section.figures %}{{ figure }}
+{% endfor %}</div>
+{% endif -%}
 <div class="wide"><table>
 <thead><tr>{% for name in section.columns %}<th scope="col"
 {%- if section.rows[0][loop.index0] is number %} class="number"{% endif %}>{{ name }}</th>
@@ -67,13 +71,14 @@ Cell = str | int | float | Sequence[Example]
 class Section:
     """A table under a heading; a cell may hold examples: text before, a match, text after.
 
-    A section without rows is left out.
+    `figures` stand above it. A section without rows is left out.
     """
 
     heading: str
     note: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
+    figures: Sequence[Markup] = ()
 
 
 def render(title: str, lead: Sequence[str], sections: Sequence[Section]) -> str:

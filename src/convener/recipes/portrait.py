@@ -10,15 +10,15 @@ from collections import Counter
 from collections.abc import Sequence
 
 from convener.evaluation.scores import score
-from convener.evaluation.training import Overruled, Portrait, training_page
-from convener.panel.panel import Panel
+from convener.evaluation.training import Overruled, Portrait, Verdict, training_page
+from convener.panel.joint import answered
+from convener.panel.panel import log_beliefs
 from convener.recipes.run import Trained
 from convener.text.documents import Document, Entity, group_indices
 
 SHOWN = 8
 LONGEST = 60
 SAMPLE = 2000
-OVERRULED = 100
 
 
 def page(
@@ -27,29 +27,43 @@ def page(
     dev: Sequence[Document],
     found: Sequence[Document],
 ) -> str:
-    """The page about a run on documents, with the scores of what it `found` on dev documents."""
+    """The page about a run on documents, with the scores of what it `found` on dev documents.
+
+    The experts answer a sample of the documents, every n-th, of at most `SAMPLE`.
+    """
     panel = trained.panel
-    types = score(dev, found).types
-    apart = len(panel.experts) > 1
-    experts = portraits(panel, documents, trained.assigned) if apart else []
-    changed = overruled(documents, panel.annotate(documents))[:OVERRULED]
-    return training_page(trained.history, types, experts, changed, trained.doubts)
+    sample = documents[:: math.ceil(len(documents) / SAMPLE)]
+    examples = panel.experts[0].examples(sample)
+    beliefs = [log_beliefs(expert, examples, len(sample)) for expert in panel.experts]
+    alone = [answered(panel.layout, sample, [rows], panel.rule) for rows in beliefs]
+    joint = answered(panel.layout, sample, beliefs, panel.rule)
+    return training_page(
+        trained.history,
+        Counter(_types(documents)),
+        score(dev, found).types,
+        portraits(documents, trained.assigned, alone) if len(alone) > 1 else [],
+        verdict(sample, joint),
+        trained.doubts,
+    )
 
 
 def portraits(
-    panel: Panel, documents: Sequence[Document], assigned: Sequence[int]
+    documents: Sequence[Document],
+    assigned: Sequence[int],
+    answers: Sequence[Sequence[Document]],
 ) -> list[Portrait]:
-    """A portrait of each expert; `assigned` is the expert of each group of the documents."""
-    groups, sizes = group_indices(documents), Counter(assigned)
+    """A portrait of each expert from its own `answers` to the same documents, some of these.
+
+    `assigned` is the expert of each group of the documents.
+    """
+    groups, sizes, experts = group_indices(documents), Counter(assigned), range(len(answers))
     mine = [
         [documents[i] for group, z in zip(groups, assigned, strict=True) if z == k for i in group]
-        for k in range(len(panel.experts))
+        for k in experts
     ]
     types, names, words = (
         [Counter(told(part)) for part in mine] for told in (_types, _names, _words)
     )
-    sample = documents[:: math.ceil(len(documents) / SAMPLE)]
-    answers = [expert.annotate(sample) for expert in panel.alone]
     return [
         Portrait(
             groups=sizes[k],
@@ -59,21 +73,24 @@ def portraits(
             words=_telling(words, k),
             agreement=_agreement(answers, k),
         )
-        for k in range(len(panel.experts))
+        for k in experts
     ]
 
 
-def overruled(documents: Sequence[Document], answers: Sequence[Document]) -> list[Overruled]:
-    """Labels that the answers contradict by another entity, surest first."""
-    found = []
+def verdict(documents: Sequence[Document], answers: Sequence[Document]) -> Verdict:
+    """Which labels the answers contradict by another entity, and which they pass over."""
+    overruled, dropped = list[Overruled](), Counter[tuple[str, str]]()
     for document, answer in zip(documents, answers, strict=True):
         given = {(e.span, e.label) for e in document.entities}
         for label in document.entities:
             rivals = [e for e in answer.entities if e.start < label.end and label.start < e.end]
-            if rivals and not any((e.span, e.label) in given for e in rivals):
+            if not rivals:
+                dropped[document.surface(label), label.label] += 1
+            elif not any((e.span, e.label) in given for e in rivals):
                 rival = max(rivals, key=lambda e: e.score or 0.0)
-                found.append(_overruled(document, label, rival))
-    return sorted(found, key=lambda o: -o.score)
+                overruled.append(_overruled(document, label, rival))
+    overruled.sort(key=lambda o: -o.score)
+    return Verdict(sum(len(document.entities) for document in documents), overruled, dropped)
 
 
 def _overruled(document: Document, label: Entity, rival: Entity) -> Overruled:

@@ -1,0 +1,144 @@
+"""Line charts as SVG: a few lines over the same points, to stand in a page or alone.
+
+A chart loads and runs nothing. Lines are told apart by their marks as well as by colour, and its
+greys can be read on white and on black.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+WIDTH, HEIGHT = 340, 250
+_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 10, 46, 28
+_KINDS = (
+    ("#3f6fd1", "circle"),
+    ("#c2571a", "square"),
+    ("#17806d", "diamond"),
+    ("#8a2f86", "triangle"),
+)
+_MARKS = {
+    "circle": "M-3.5,0a3.5,3.5 0 1,0 7,0a3.5,3.5 0 1,0 -7,0",
+    "square": "M-3,-3h6v6h-6z",
+    "diamond": "M0,-4.5L4.5,0L0,4.5L-4.5,0z",
+    "triangle": "M0,-4.5L4,3.5H-4z",
+}
+_CHART = """\
+<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {{ width }} {{ height }}" \
+width="{{ width }}" height="{{ height }}" font-family="system-ui, sans-serif" font-size="11">
+<title>{{ title }}</title>
+<text x="0" y="13" fill="#767d87" font-size="13" font-weight="600">{{ title }}</text>
+{%- for tick in ticks %}
+<path d="M{{ left }},{{ tick.y }}H{{ right }}" stroke="#8886" stroke-width="0.5"/>
+<text x="{{ left - 6 }}" y="{{ tick.y + 4 }}" fill="#767d87" text-anchor="end">{{ tick.text }}\
+</text>
+{%- endfor %}
+{%- for column in columns %}
+<text x="{{ column.x }}" y="{{ bottom + 18 }}" fill="#767d87" text-anchor="{{ column.anchor }}">\
+{{ column.text }}</text>
+{%- endfor %}
+{%- for line in lines %}
+<g fill="{{ line.colour }}" stroke="{{ line.colour }}">
+<path d="{{ line.path }}" fill="none" stroke-width="1.75"/>
+{%- for x, y in line.points %}
+<path d="{{ line.mark }}" transform="translate({{ x }},{{ y }})" stroke="none"/>
+{%- endfor %}
+{%- if line.name %}
+<path d="{{ line.mark }}" transform="translate({{ line.key + 5 }},29)" stroke="none"/>
+{%- endif %}
+</g>
+{%- if line.name %}
+<text x="{{ line.key + 13 }}" y="33" fill="#767d87">{{ line.name }}</text>
+{%- endif %}
+{%- endfor %}
+</svg>
+"""
+
+_FRAME = """\
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0} {1}" width="{0}" height="{1}">
+{2}</svg>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tick:
+    text: str
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    text: str
+    x: float
+    anchor: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    name: str
+    colour: str
+    mark: str
+    path: str
+    points: Sequence[tuple[float, float]]
+    key: float
+
+
+def line_chart(
+    title: str,
+    columns: Sequence[str],
+    lines: Mapping[str, Sequence[float | None]],
+    bounds: tuple[float, float] | None = None,
+) -> Markup:
+    """An SVG of lines by name, with a value, or None, for each column.
+
+    `bounds` are the lowest and highest value of the scale, left open those of the lines.
+    """
+    values = [value for line in lines.values() for value in line if value is not None]
+    steps = _steps(*(bounds or (min(values), max(values))))
+    low, high = steps[0], steps[-1]
+    right, bottom = WIDTH - _RIGHT, HEIGHT - _BOTTOM
+
+    def across(index: int) -> float:
+        return round(_LEFT + (right - _LEFT) * (index + 0.5) / len(columns), 1)
+
+    def up(value: float) -> float:
+        return round(bottom - (bottom - _TOP) * (value - low) / (high - low), 1)
+
+    ticks = [_Tick(f"{step:g}", up(step)) for step in steps]
+    texts = [_Column(text, across(i), "middle") for i, text in enumerate(columns)]
+    drawn, key = list[_Line](), 0.0
+    for number, (name, line) in enumerate(lines.items()):
+        colour, mark = _KINDS[number % len(_KINDS)]
+        points = [(across(i), up(value)) for i, value in enumerate(line) if value is not None]
+        path = "M" + "L".join(f"{x},{y}" for x, y in points)
+        drawn.append(_Line(name, colour, _MARKS[mark], path, points, key))
+        key += 26 + 6 * len(name)
+    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    scale = {"width": WIDTH, "height": HEIGHT, "left": _LEFT, "right": right, "bottom": bottom}
+    chart = environment.from_string(_CHART)
+    return Markup(chart.render(title=title, ticks=ticks, columns=texts, lines=drawn, **scale))
+
+
+def side_by_side(charts: Sequence[Markup], across: int = 2) -> Markup:
+    """One SVG of several charts, so many in a row."""
+    rows = math.ceil(len(charts) / across)
+    gap = 20
+    width, height = across * (WIDTH + gap) - gap, rows * (HEIGHT + gap) - gap
+    placed = Markup("").join(
+        Markup('<g transform="translate({},{})">\n{}</g>\n').format(
+            (number % across) * (WIDTH + gap), number // across * (HEIGHT + gap), chart
+        )
+        for number, chart in enumerate(charts)
+    )
+    return Markup(_FRAME).format(width, height, placed)
+
+
+def _steps(low: float, high: float) -> list[float]:
+    """Round values, a few, from below the lowest to above the highest."""
+    span = (high - low) or 1.0
+    size = 10 ** math.floor(math.log10(span / 4))
+    size *= next(factor for factor in (1, 2, 5, 10) if span / (size * factor) <= 5)
+    first, last = math.floor(low / size), math.ceil(high / size)
+    return [round(step * size, 10) for step in range(first, max(last, first + 1) + 1)]
