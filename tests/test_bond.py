@@ -8,13 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 
 from convener import Document, Entity, Recogniser, evaluate, load, train
 from convener.errors import ConfigError, DataError
 from convener.models.expert import Expert
-from convener.recipes.bond import BondConfig, pseudo_labels
+from convener.models.layout import Rows
+from convener.recipes.bond import Bond, BondConfig, pseudo_labels
 from convener.recipes.rounds import Runner
-from convener.recipes.run import RunConfig, override
+from convener.recipes.run import RunConfig, make_expert, override
+from convener.text.documents import labels_of
 from convener.training.progress import Silence
 
 MakeConfig = Callable[..., RunConfig]
@@ -201,6 +204,60 @@ def test_every_option_changes_the_model(
     plain = train(labelled, config=run_config(**base))
     other = train(labelled, config=run_config(**base, **settings))
     assert same(plain, other) == (settings == {"loss": "ce"})
+
+
+class Believing(Bond):
+    """The recipe with experts that believe what a test says, and learn nothing."""
+
+    said: Sequence[Sequence[Rows]] = ()
+
+    def _beliefs(self) -> list[list[Rows]]:
+        return [list(rows) for rows in self.said]
+
+    def _train(self, *_: object) -> float:
+        return 0.0
+
+
+def believing(documents: list[Document], config: RunConfig) -> Believing:
+    expert = make_expert(documents, labels_of(documents), config)
+    kinds = config.bond, config.optimiser, config.seed, Accelerator(), Silence()
+    return Believing(documents, expert, *kinds)
+
+
+def beliefs(recipe: Bond, explains: Callable[[int], bool]) -> list[Rows]:
+    """Log-probabilities, high for the labels of the documents that are explained."""
+    sure = [np.where(allowed, 0.9, 0.1).astype(np.float32) for allowed in recipe.corpus.allowed]
+    return [np.log(p if explains(index) else 1 - p) for index, p in enumerate(sure)]
+
+
+@pytest.mark.parametrize("fair", [True, False])
+def test_each_group_goes_to_the_expert_that_explains_it(
+    labelled: list[Document], run_config: MakeConfig, fair: bool
+) -> None:
+    recipe = believing(labelled, run_config(fair=fair))
+    recipe.said = [beliefs(recipe, lambda d: d % 2 == 0), beliefs(recipe, lambda d: d % 2 == 1)]
+    recipe.e_step()
+    assert recipe.assigned is not None
+    assert recipe.assigned.tolist() == [d % 2 for d in range(len(labelled))]
+    recipe.said = [beliefs(recipe, lambda _: True), beliefs(recipe, lambda _: False)]
+    recipe.e_step()
+    assert recipe.assigned.bool().any() == fair
+
+
+def test_the_teacher_is_the_mean_of_the_experts_for_as_many_rounds_as_asked(
+    labelled: list[Document], run_config: MakeConfig
+) -> None:
+    recipe = believing(labelled, run_config(refresh=2))
+    first, second = beliefs(recipe, lambda d: d % 2 == 0), beliefs(recipe, lambda _: False)
+    recipe.said = [first, second]
+    recipe.teach(1, 0)
+    for found, left, right in zip(recipe.pseudo, first, second, strict=True):
+        np.testing.assert_allclose(found, (np.exp(left) + np.exp(right)) / 2, rtol=1e-6)
+    before, recipe.said = recipe.pseudo, [second, second]
+    assert "changed" not in recipe.teach(1, 1)
+    assert recipe.pseudo is before
+    assert float(str(recipe.teach(1, 2)["changed"])) > 0
+    np.testing.assert_allclose(recipe.pseudo[0], np.exp(second[0]), rtol=1e-6)
 
 
 def test_dev_keeps_the_best_state(labelled: list[Document], run_config: MakeConfig) -> None:

@@ -8,8 +8,9 @@ from types import ModuleType
 
 import pytest
 
+from convener.evaluation.scores import Scores, score
 from convener.recipes.run import PAPERS
-from convener.text.documents import Document, crossing
+from convener.text.documents import Document, Entity, crossing
 from convener.text.formats import write
 
 SETTINGS: dict[str, object] = {
@@ -60,6 +61,8 @@ def test_no_row_but_those_that_say_so_reads_gold_labels(
             data = bench.Data(str(folder))
             config = bench.configured(method, str(tiny_encoder), 0, SETTINGS)
             trained, _ = bench.train(data, method, config)
+            if name == "default-panel":
+                trained, _ = bench.taught(trained.panel, data, config)
             found = trained.panel.annotate([Document(d.text, tokens=d.tokens) for d in data.test])
             answers.append((trained.history[0]["loss"], trained.dev_f1, found))
         (loss, dev_f1, found), (other_loss, other_f1, other_found) = answers
@@ -92,7 +95,7 @@ def test_a_row_says_what_it_is_and_the_same_seed_gives_it_twice(
     assert bond["dev_f1"] >= stage_one["dev_f1"]
     default = rows("default")
     assert [row["method"] for row in default] == ["default", "default-minus-self-training"]
-    assert all(0 <= float(str(row["beats_bond"])) <= 1 for row in default)
+    assert all(0 <= float(str(row["beats_bond"])) <= 1 for row in (stage_one, *default))
     assert rows("default") == default
     no_dev, half_way = rows("default-no-dev")
     assert half_way["method"] == "default-no-dev-minus-self-training"
@@ -102,6 +105,48 @@ def test_a_row_says_what_it_is_and_the_same_seed_gives_it_twice(
     panel, student = rows("default-panel")
     assert (panel["method"], student["method"]) == ("default-panel", "distilled")
     assert student["dev_f1"] is not None
+
+
+def test_a_row_is_held_against_bond_of_the_same_set_encoder_and_seed(
+    bench: ModuleType, labelled: list[Document], tmp_path: Path
+) -> None:
+    class Data:
+        test = labelled
+
+    blind = score(labelled, [replace(d, entities=()) for d in labelled])
+    perfect = score(labelled, labelled)
+    results = tmp_path / "rows.json"
+
+    def beats(method: str, scores: Scores, **changed: object) -> float | None:
+        row = {"set": "a/toy", "encoder": "minilm", "seed": 0, "method": method} | changed
+        found: float | None = bench.beats(scores, Data, row, results)
+        return found
+
+    assert beats("default", perfect) is None
+    assert beats("bond", blind) is None
+    assert beats("default", perfect) == 1.0
+    assert beats("default", blind) == 0.0
+    assert beats("default", perfect, set="b/toy") is None
+    assert beats("default", perfect, encoder="other") is None
+    assert beats("default", perfect, seed=1) is None
+
+
+def test_settings_are_read_as_a_shell_leaves_them(bench: ModuleType) -> None:
+    given = {"a": "bf16", "b": '"bf16"', "c": "3", "d": "false"}
+    assert bench.jobs.changes(given) == {"a": "bf16", "b": "bf16", "c": 3, "d": False}
+
+
+def test_a_job_that_fails_is_told_and_the_others_are_run(
+    bench: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "script.py"
+    row = "json.dumps(job | {'f1': 1 / job['x']})"
+    script.write_text(f"import json, sys\njob = json.loads(sys.argv[2])\nprint({row})")
+    results = tmp_path / "new" / "folder" / "rows.json"
+    with pytest.raises(SystemExit, match="1 of 3 jobs failed"):
+        bench.jobs.run_all(str(script), [{"x": 1}, {"x": 0}, {"x": 2}], results, ("x",), 1)
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    assert [row["x"] for row in bench.jobs.read(results)] == [1, 2]
 
 
 @pytest.mark.parametrize("kind", ["missing", "type", "boundary", "spurious", "mixed"])
@@ -127,6 +172,16 @@ def test_labels_are_spoilt_by_the_share_that_was_asked_for(
         assert crossing(document.entities) is None
         starts, ends = zip(*document.words(), strict=True)
         assert all(e.start in starts and e.end in ends for e in document.entities)
+
+
+def test_one_type_cannot_be_confused(bench: ModuleType) -> None:
+    import noise
+
+    del bench
+    places = [Document("Rome", (Entity(0, 4, "LOC"),))]
+    assert noise.spoilt(places, "missing", 1.0, seed=0)[0].entities == ()
+    with pytest.raises(ValueError, match="two types or more"):
+        noise.spoilt(places, "mixed", 0.5, seed=0)
 
 
 def test_the_papers_take_the_dictionary_at_its_word() -> None:
