@@ -137,6 +137,26 @@ def test_a_saved_configuration_repeats_the_run(place: Workplace, tmp_path: Path)
         assert (output / name).read_bytes() == (place.model / name).read_bytes()
 
 
+@pytest.mark.parametrize(("paper", "experts"), [("bond", 1), ("bond-moe", 3)])
+def test_a_paper_is_run_as_it_is_written(
+    place: Workplace, tmp_path: Path, paper: str, experts: int
+) -> None:
+    quick = [option for option in place.tiny if not option.startswith("--experts")]
+    output = tmp_path / "model"
+    convener("train", place.gold, "--paper", paper, "-o", output, *quick)
+    run = json.loads((output / "run.json").read_text(encoding="utf-8"))
+    assert (run["abstain"], run["rivals"], run["bond"]["experts"]) == ("never", False, experts)
+    assert len(list(output.glob("expert-*.safetensors"))) == experts
+
+
+def test_a_panel_that_dev_has_made_one_expert_is_told(place: Workplace, tmp_path: Path) -> None:
+    slow = [*place.tiny[:-1], "--set=bond.round_steps=60", "--set=bond.self_training=false"]
+    output = tmp_path / "model"
+    told = convener("train", place.gold, "--dev", place.gold, "-o", output, *slow).stderr
+    assert "one expert, not 2" in told
+    assert len(list(output.glob("expert-*.safetensors"))) == 1
+
+
 def stopped_at(line: str, sign: signal.Signals, arguments: Sequence[str | Path]) -> str:
     """Send a signal to a run when it prints a line; what it then prints, and its exit code.
 
