@@ -55,7 +55,7 @@ class LinearObjective:
         return [gather(self.beliefs, examples)]
 
     def loss(self, beliefs: Tensor, weights: Tensor | None, supervision: list[Tensor]) -> Tensor:
-        """Mean over all words, as torch's `kl_div` reduces."""
+        """Mean over the words that are kept."""
         q = supervision[0]
         t = q**2 / q.sum(dim=0)
         t = t / t.sum(dim=1, keepdim=True)

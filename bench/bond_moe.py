@@ -56,6 +56,7 @@ METHODS = {
     "default": Method(),
     "default-no-dev": Method(chooses="nothing"),
     "default-minus-abstention": Method(changes={"abstain": "never"}),
+    "default-reweighted": Method(changes={"bond.targets": "reweighted"}),
     "default-minus-rivals": Method(changes={"rivals": False}),
     "default-panel": Method(changes={"bond.experts": 3}),
 }

@@ -22,6 +22,7 @@ METHODS = {
     "default-no-dev": "the default without a dev set",
     "default-no-dev-minus-self-training": "the default without a dev set and self-training",
     "default-minus-self-training": "the default without self-training",
+    "default-reweighted": "the default that re-weights as BOND does, y²/f",
     "default-minus-rivals": "the default without rivals",
     "default-minus-abstention": "the default without abstention",
     "default-panel": "the default with a panel of 3",

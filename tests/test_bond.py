@@ -17,6 +17,7 @@ from convener.models.layout import Rows
 from convener.recipes.bond import Bond, BondConfig, pseudo_labels
 from convener.recipes.rounds import Runner
 from convener.recipes.run import RunConfig, make_expert, override
+from convener.recipes.settings import parsed
 from convener.text.documents import labels_of
 from convener.training.progress import Silence
 
@@ -191,7 +192,8 @@ def test_the_ablations_train(
     [
         {"targets": "hard"},
         {"loss": "ce"},
-        {"reweight": False},
+        {"targets": "soft"},
+        {"targets": "reweighted"},
         {"start": "random"},
         {"ema": 0.5},
         {"confidence": 0.999},
@@ -267,22 +269,28 @@ def test_dev_keeps_the_best_state(labelled: list[Document], run_config: MakeConf
     assert model.card.dev_f1 == best == round(100 * found, 2)
 
 
-def test_soft_targets_follow_the_equation() -> None:
-    q = [np.array([[0.8, 0.2], [0.6, 0.4]], dtype=np.float32), np.array([[0.1, 0.9]], np.float32)]
+@pytest.mark.parametrize("targets", ["reweighted", "sharpened", "soft", "hard"])
+def test_targets_follow_the_equations(targets: str) -> None:
+    config = parsed(BondConfig, {"targets": targets, "confidence": 0.75})
+    q = [
+        np.array([[0.8, 0.1, 0.1], [0.5, 0.3, 0.2]], dtype=np.float32),
+        np.array([[0.1, 0.1, 0.8]], dtype=np.float32),
+    ]
     f = np.concatenate(q).sum(axis=0)
-    targets, weights = pseudo_labels(q, BondConfig(confidence=0.9))
-    for rows, found, kept in zip(q, targets, weights, strict=True):
-        expected = rows**2 / f
-        expected /= expected.sum(axis=1, keepdims=True)
-        np.testing.assert_allclose(found, expected, rtol=1e-5)
-        np.testing.assert_array_equal(kept, expected.max(axis=1) > 0.9)
+    found, weights = pseudo_labels(q, config)
+    for rows, given, kept in zip(q, found, weights, strict=True):
+        expected = {"reweighted": rows**2 / f, "sharpened": rows**2}.get(targets, rows)
+        expected = expected / expected.sum(axis=1, keepdims=True)
+        np.testing.assert_array_equal(kept, expected.max(axis=1) > 0.75)
+        if targets == "hard":
+            expected = np.eye(3)[rows.argmax(axis=1)]
+        np.testing.assert_allclose(given, expected, rtol=1e-5)
 
 
-def test_hard_targets_are_the_most_probable_classes() -> None:
-    q = [np.array([[0.8, 0.2], [0.3, 0.7]], dtype=np.float32)]
-    targets, weights = pseudo_labels(q, BondConfig(targets="hard", reweight=False, confidence=0.75))
-    np.testing.assert_array_equal(targets[0], np.eye(2))
-    np.testing.assert_array_equal(weights[0], [1, 0])
+def test_a_reader_is_not_taught_that_rare_answers_are_likely() -> None:
+    q = [np.array([[0.8, 0.2], *[[0.999, 0.001]] * 99], dtype=np.float32)]
+    targets, _ = pseudo_labels(q, BondConfig(targets="reweighted"))
+    assert targets[0][0, 1] == pytest.approx(0.04 / (0.04 + 0.64))
 
 
 def test_more_experts_than_groups(labelled: list[Document], run_config: MakeConfig) -> None:

@@ -9,9 +9,11 @@ The distant labels ŷ of a dictionary are incomplete and noisy. The recipe has t
    trains each expert on its groups. With fair assignment (eqs 6-8) the argmax is taken in the
    Sinkhorn plan of exp(score / τ), τ being in units of the scores' spread, so no expert starves.
 3. *Self-training.* The ensemble of the experts re-labels every document, each expert is a student
-   of these pseudo labels, and the students become the next teacher. Targets are hard, or soft:
-   t = (q²/f) / Σ(q²/f) with f_c = Σ q_c over the first sub-words of the whole corpus; only words
-   with max t > `confidence` count.
+   of these pseudo labels, and the students become the next teacher. Targets are *reweighted*,
+   t = (q²/f) / Σ(q²/f) with f_c = Σ q_c over the first sub-words of the whole corpus, which is
+   BOND's; *sharpened*, t = q² / Σq²; *soft*, t = q; or *hard*, the likeliest class of q. Only words
+   with max t > `confidence` count. Dividing by f makes entities of words that the teacher is
+   unsure of, since few words are entities: recall, at a price in precision.
 
 K = 1 is BOND; `fair=False`, `self_training=False` and K = 1 are the paper's three ablations.
 Prediction averages the experts' probabilities.
@@ -72,8 +74,7 @@ class BondConfig(BaseModel):
     expert_rounds: int = Field(default=2, ge=1)
     self_rounds: int = Field(default=4, ge=1)
     refresh: int = Field(default=2, ge=1)
-    targets: Literal["soft", "hard"] = "soft"
-    reweight: bool = True
+    targets: Literal["reweighted", "sharpened", "soft", "hard"] = "sharpened"
     loss: Literal["kl", "ce"] = "kl"
     confidence: float = Field(default=0.9, ge=0, lt=1)
     ema: float = Field(default=0.0, ge=0, lt=1)
@@ -251,15 +252,19 @@ def _agreement(beliefs: Sequence[Sequence[Rows]]) -> Figures:
 def pseudo_labels(
     probabilities: Sequence[Rows], config: BondConfig
 ) -> tuple[list[Rows], list[Rows]]:
-    """Targets t [rows, classes] and weights [rows] of each document from the ensemble's q."""
-    rows = np.concatenate(list(probabilities)).astype(np.float64)
-    targets = rows
-    if config.reweight:
-        targets = rows**2 / np.maximum(rows.sum(axis=0), 1e-12)
-        targets /= targets.sum(axis=1, keepdims=True)
+    """Targets t [rows, classes] and weights [rows] of each document from the ensemble's q.
+
+    Rows of two classes answer yes or no, and hardly any says yes, so that dividing by f would make
+    yes of every doubt: reweighted, they are only sharpened.
+    """
+    q = np.concatenate(list(probabilities)).astype(np.float64)
+    targets = q if config.targets in {"soft", "hard"} else q**2
+    if config.targets == "reweighted" and q.shape[1] > 2:
+        targets = targets / np.maximum(q.sum(axis=0), 1e-12)
+    targets = targets / targets.sum(axis=1, keepdims=True)
     weights = (targets.max(axis=1) > config.confidence).astype(np.float32)
     if config.targets == "hard":
-        targets = np.eye(rows.shape[1])[rows.argmax(axis=1)]
+        targets = np.eye(q.shape[1])[q.argmax(axis=1)]
     ends = np.cumsum([len(document) for document in probabilities])[:-1]
     return np.split(targets.astype(np.float32), ends), np.split(weights, ends)
 

@@ -82,8 +82,10 @@ SUPERVISED = RunConfig(
 """Plain training on labels that a person made: one expert, no self-training, more steps."""
 
 PAPERS = {
-    "bond": RunConfig(abstain="never", rivals=False, bond=BondConfig(experts=1)),
-    "bond-moe": RunConfig(abstain="never", rivals=False, bond=BondConfig(experts=3)),
+    name: RunConfig(
+        abstain="never", rivals=False, bond=BondConfig(experts=experts, targets="reweighted")
+    )
+    for name, experts in (("bond", 1), ("bond-moe", 3))
 }
 """The papers' own recipes, which take every label of the dictionary, and its silence, as said."""
 
