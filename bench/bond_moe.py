@@ -56,7 +56,7 @@ METHODS = {
     "default": Method(),
     "default-no-dev": Method(chooses="nothing"),
     "default-minus-abstention": Method(changes={"abstain": "never"}),
-    "default-reweighted": Method(changes={"bond.targets": "reweighted"}),
+    "default-reweighted": Method(changes={"bond.reweight": 1.0}),
     "default-minus-rivals": Method(changes={"rivals": False}),
     "default-panel": Method(changes={"bond.experts": 3}),
 }

@@ -1,9 +1,9 @@
-"""Writes the tables of the documentation from the results files: nothing is typed by hand.
+"""Writes tables and figures of the documentation from the results files: nothing is typed by hand.
 
     python bench/tables.py [--check]
 
-A page holds `<!-- table: NAME -->` and `<!-- end -->`; what stands between is replaced. `--check`
-changes nothing and fails if a page is not up to date.
+A page holds `<!-- table: NAME -->` and `<!-- end -->`; what stands between is replaced. A figure is
+a file of its own. `--check` changes nothing and fails if anything is not up to date.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import adapt_tables
 import bond_moe_tables
 import dictionary_tables
 import inference_tables
+import noise_tables
 import reader_tables
 import serving_tables
 from markdown import load, mean, summary, table
@@ -134,9 +135,10 @@ TABLES = {
         *(inference_tables.inference, inference_tables.bulk),
         *(bond_moe_tables.abstention, bond_moe_tables.rivals),
         *(bond_moe_tables.bond_moe, bond_moe_tables.bond_moe_short, bond_moe_tables.bond_moe_gap),
-        *(bond_moe_tables.bond_moe_sure, bond_moe_tables.bond_moe_cost),
+        *(bond_moe_tables.bond_moe_sure, bond_moe_tables.bond_moe_cost, noise_tables.noise),
     )
 }
+FIGURES = {"noise.svg": noise_tables.noise_figure}
 
 
 def main() -> None:
@@ -146,10 +148,17 @@ def main() -> None:
     for path in PAGES:
         old = path.read_text(encoding="utf-8")
         new = MARK.sub(lambda m: f"{m[1]}{TABLES[m[2]]()}{m[3]}", old)
-        if check and new != old:
-            sys.exit(f"{path.relative_to(ROOT)} is not up to date: run python bench/tables.py")
-        if new != old:
-            path.write_text(new, encoding="utf-8")
+        _keep(path, old, new, check)
+    for name, figure in FIGURES.items():
+        path = ROOT / "docs" / name
+        _keep(path, path.read_text(encoding="utf-8") if path.exists() else "", figure(), check)
+
+
+def _keep(path: Path, old: str, new: str, check: bool) -> None:
+    if check and new != old:
+        sys.exit(f"{path.relative_to(ROOT)} is not up to date: run python bench/tables.py")
+    if new != old:
+        path.write_text(new, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -193,7 +193,8 @@ def test_the_ablations_train(
         {"targets": "hard"},
         {"loss": "ce"},
         {"targets": "soft"},
-        {"targets": "reweighted"},
+        {"reweight": 0.0},
+        {"reweight": 1.0},
         {"start": "random"},
         {"ema": 0.5},
         {"confidence": 0.999},
@@ -269,9 +270,11 @@ def test_dev_keeps_the_best_state(labelled: list[Document], run_config: MakeConf
     assert model.card.dev_f1 == best == round(100 * found, 2)
 
 
-@pytest.mark.parametrize("targets", ["reweighted", "sharpened", "soft", "hard"])
-def test_targets_follow_the_equations(targets: str) -> None:
-    config = parsed(BondConfig, {"targets": targets, "confidence": 0.75})
+@pytest.mark.parametrize("targets", ["squared", "soft", "hard"])
+@pytest.mark.parametrize("reweight", [0.0, 0.5, 1.0])
+def test_targets_follow_the_equations(targets: str, reweight: float) -> None:
+    settings = {"targets": targets, "reweight": reweight, "confidence": 0.75}
+    config = parsed(BondConfig, settings)
     q = [
         np.array([[0.8, 0.1, 0.1], [0.5, 0.3, 0.2]], dtype=np.float32),
         np.array([[0.1, 0.1, 0.8]], dtype=np.float32),
@@ -279,7 +282,7 @@ def test_targets_follow_the_equations(targets: str) -> None:
     f = np.concatenate(q).sum(axis=0)
     found, weights = pseudo_labels(q, config)
     for rows, given, kept in zip(q, found, weights, strict=True):
-        expected = {"reweighted": rows**2 / f, "sharpened": rows**2}.get(targets, rows)
+        expected = rows**2 / f**reweight if targets == "squared" else rows
         expected = expected / expected.sum(axis=1, keepdims=True)
         np.testing.assert_array_equal(kept, expected.max(axis=1) > 0.75)
         if targets == "hard":
@@ -289,7 +292,7 @@ def test_targets_follow_the_equations(targets: str) -> None:
 
 def test_a_reader_is_not_taught_that_rare_answers_are_likely() -> None:
     q = [np.array([[0.8, 0.2], *[[0.999, 0.001]] * 99], dtype=np.float32)]
-    targets, _ = pseudo_labels(q, BondConfig(targets="reweighted"))
+    targets, _ = pseudo_labels(q, BondConfig(reweight=1.0))
     assert targets[0][0, 1] == pytest.approx(0.04 / (0.04 + 0.64))
 
 

@@ -9,11 +9,11 @@ The distant labels ŷ of a dictionary are incomplete and noisy. The recipe has t
    trains each expert on its groups. With fair assignment (eqs 6-8) the argmax is taken in the
    Sinkhorn plan of exp(score / τ), τ being in units of the scores' spread, so no expert starves.
 3. *Self-training.* The ensemble of the experts re-labels every document, each expert is a student
-   of these pseudo labels, and the students become the next teacher. Targets are *reweighted*,
-   t = (q²/f) / Σ(q²/f) with f_c = Σ q_c over the first sub-words of the whole corpus, which is
-   BOND's; *sharpened*, t = q² / Σq²; *soft*, t = q; or *hard*, the likeliest class of q. Only words
-   with max t > `confidence` count. Dividing by f makes entities of words that the teacher is
-   unsure of, since few words are entities: recall, at a price in precision.
+   of these pseudo labels, and the students become the next teacher. Targets are *squared*,
+   t = (q²/fᵇ) / Σ(q²/fᵇ) with f_c = Σ q_c over the first sub-words of the whole corpus; *soft*,
+   t = q; or *hard*, the likeliest class of q. Only words with max t > `confidence` count. BOND has
+   b = 1, which makes entities of words that the teacher is unsure of, since few words are
+   entities: recall, at a price in precision. The default takes half of that, the root of f.
 
 K = 1 is BOND; `fair=False`, `self_training=False` and K = 1 are the paper's three ablations.
 Prediction averages the experts' probabilities.
@@ -59,6 +59,7 @@ class BondConfig(BaseModel):
     A round is `round_steps` steps of optimisation of each expert, on all groups or on its own, so
     that none learns less than a single model would. Left open, it is about one pass over the
     corpus, from 50 steps for a small one to 100 for a big one.
+    `reweight` is b of the squared targets: 0 only sharpens, 1 divides by f as BOND does.
     `refresh` counts rounds between two teachers, `patience` rounds without a better dev F1.
     """
 
@@ -74,7 +75,8 @@ class BondConfig(BaseModel):
     expert_rounds: int = Field(default=2, ge=1)
     self_rounds: int = Field(default=4, ge=1)
     refresh: int = Field(default=2, ge=1)
-    targets: Literal["reweighted", "sharpened", "soft", "hard"] = "sharpened"
+    targets: Literal["squared", "soft", "hard"] = "squared"
+    reweight: float = Field(default=0.5, ge=0, le=1)
     loss: Literal["kl", "ce"] = "kl"
     confidence: float = Field(default=0.9, ge=0, lt=1)
     ema: float = Field(default=0.0, ge=0, lt=1)
@@ -255,13 +257,14 @@ def pseudo_labels(
     """Targets t [rows, classes] and weights [rows] of each document from the ensemble's q.
 
     Rows of two classes answer yes or no, and hardly any says yes, so that dividing by f would make
-    yes of every doubt: reweighted, they are only sharpened.
+    yes of every doubt: they are only squared.
     """
     q = np.concatenate(list(probabilities)).astype(np.float64)
-    targets = q if config.targets in {"soft", "hard"} else q**2
-    if config.targets == "reweighted" and q.shape[1] > 2:
-        targets = targets / np.maximum(q.sum(axis=0), 1e-12)
-    targets = targets / targets.sum(axis=1, keepdims=True)
+    targets = q
+    if config.targets == "squared":
+        rare = np.maximum(q.sum(axis=0), 1e-12) ** config.reweight if q.shape[1] > 2 else 1.0
+        targets = q**2 / rare
+        targets /= targets.sum(axis=1, keepdims=True)
     weights = (targets.max(axis=1) > config.confidence).astype(np.float32)
     if config.targets == "hard":
         targets = np.eye(q.shape[1])[q.argmax(axis=1)]

@@ -82,9 +82,7 @@ SUPERVISED = RunConfig(
 """Plain training on labels that a person made: one expert, no self-training, more steps."""
 
 PAPERS = {
-    name: RunConfig(
-        abstain="never", rivals=False, bond=BondConfig(experts=experts, targets="reweighted")
-    )
+    name: RunConfig(abstain="never", rivals=False, bond=BondConfig(experts=experts, reweight=1.0))
     for name, experts in (("bond", 1), ("bond-moe", 3))
 }
 """The papers' own recipes, which take every label of the dictionary, and its silence, as said."""
