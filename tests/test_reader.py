@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from convener.errors import ConfigError, ConvenerError, DataError
+from convener.models.asking import _runs
 from convener.models.expert import Batch
 from convener.models.layout import Rows
 from convener.models.reader import Reader
@@ -531,6 +532,63 @@ def test_kept_questions_follow_the_weights(reader: MakeReader) -> None:
     fresh.load_state_dict(expert.state_dict())
     for left, right in zip(trained, grids(fresh, TEXTS), strict=True):
         np.testing.assert_array_equal(left, right)
+
+
+def test_questions_are_read_once_while_nothing_changes(
+    reader: MakeReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expert = stirred(reader(LABELS, shared_layers=1))
+    read, alone = [], expert.questions.alone
+    expert.eval()
+    expert.questions.to("cpu")
+    monkeypatch.setattr(expert.questions, "alone", lambda e: read.append(e) or alone(e))
+    grids(expert, TEXTS)
+    grids(expert, TEXTS)
+    assert len(read) == 1
+    lesson(expert.train(), [NESTED])
+    grids(expert, TEXTS)
+    assert len(read) == 3
+
+
+@given(st.lists(st.integers(3, 512), min_size=1, max_size=400))
+def test_runs_are_as_long_as_little_padding_allows(lengths: list[int]) -> None:
+    sizes = torch.tensor(lengths)
+    runs = [run.tolist() for run in _runs(sizes)]
+    assert sorted(itertools.chain(*runs)) == list(range(len(lengths)))
+    ordered = [lengths[index] for run in runs for index in run]
+    assert ordered == sorted(lengths, reverse=True)
+
+    def fits(run: list[int]) -> bool:
+        padded = len(run) * lengths[run[0]]
+        full = sum(lengths[index] for index in run) >= 0.9 * padded
+        return len(run) == 1 or (padded <= 16_384 and (full or padded <= 2_048))
+
+    assert all(map(fits, runs))
+    for run, after in itertools.pairwise(runs):
+        assert not fits([*run, after[0]])
+
+
+def test_only_pairs_of_likely_starts_and_ends_are_scored(
+    reader: MakeReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expert = stirred(reader(LABELS))
+    (grid,) = grids(expert, [TEXTS[1]])
+    likely = np.exp(grid) > 0.1
+    pairs = sum(
+        likely[first, START, kind] and likely[last, END, kind]
+        for kind in range(len(LABELS))
+        for first in range(len(grid))
+        for last in range(first, min(first + expert.width, len(grid)))
+    )
+    scored, scores = [], expert.heads.scores
+
+    def counted(words: Tensor, types: Tensor, given: Pairs) -> Tensor:
+        scored.append(len(given.first))
+        return scores(words, types, given)
+
+    monkeypatch.setattr(expert.heads, "scores", counted)
+    grids(expert, [TEXTS[1]])
+    assert 0 < scored[0] == pairs < len(grid) * expert.width * len(LABELS)
 
 
 def test_kept_questions_go_where_the_expert_goes(reader: MakeReader) -> None:

@@ -1,11 +1,14 @@
 """Readers on the command line: trained, asked, reported, refused."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from convener import Recogniser, load
 from convener.panel.panel import Panel
@@ -77,6 +80,20 @@ def test_a_panel_that_is_asked_combines_its_experts_as_before(desk: Desk) -> Non
     assert joined.ask({"TOWN": "In ?"}).panel.rule == "union"
 
 
+def test_a_panel_looks_as_its_experts_do_on_average(desk: Desk) -> None:
+    documents = list(read(desk.gold))
+    one, other = load(desk.model), load(desk.model)
+    with torch.no_grad():
+        for parameter in other.panel.experts[0].parameters():
+            parameter += torch.randn(parameter.shape, generator=torch.Generator().manual_seed(0))
+    joined = Recogniser(Panel([*one.panel.experts, *other.panel.experts]), one.card)
+    first, second, both = (
+        np.array(model.attention_between_types(documents)) for model in (one, other, joined)
+    )
+    assert np.abs(first - second).max() > 0.01
+    np.testing.assert_allclose(both, (first + second) / 2, atol=1e-6)
+
+
 def test_info_shows_the_questions(desk: Desk) -> None:
     shown = convener("info", desk.model).stdout
     assert "panel of readers" in shown
@@ -90,6 +107,10 @@ def test_the_report_is_one_page(desk: Desk, tmp_path: Path) -> None:
     content = page.read_text(encoding="utf-8")
     assert content.startswith("<!DOCTYPE html>")
     assert "Attention between types" in content
+    shares = load(desk.model).attention_between_types(list(read(desk.gold)))
+    assert shares is not None
+    cells = re.findall(r'<td style="--heat[^>]*>([\d.]+)</td>', content)
+    assert cells == [f"{value:.2f}" for row in shares for value in row]
     assert "F1" in done.stdout
 
 
