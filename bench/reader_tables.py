@@ -81,17 +81,18 @@ def nested_distant() -> str:
 
 
 def type_attention() -> str:
-    """The attention between types of a reader of GENIA."""
-    rows = [r for r in quality() if r["set"] == "genia" and "attention" in r]
-    if not rows:
-        return "\n"
-    row = next((r for r in rows if r["method"] == "multi-ner"), rows[0])
-    return table(
-        ["", *row["labels"]],
-        (
-            [label, *(f"{value:.2f}" for value in values)]
-            for label, values in zip(row["labels"], row["attention"], strict=True)
-        ),
+    """The attention between types of the first Multi-NER reader of each set."""
+    rows = [r for r in quality() if r["method"] == "multi-ner" and "attention" in r]
+    first = {row["set"]: row for row in reversed(rows)}
+    return "\n".join(
+        table(
+            [data, *row["labels"]],
+            (
+                [label, *(f"{value:.2f}" for value in values)]
+                for label, values in zip(row["labels"], row["attention"], strict=True)
+            ),
+        )
+        for data, row in sorted(first.items())
     )
 
 
