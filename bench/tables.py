@@ -110,10 +110,15 @@ def choices() -> str:
 
 def throughput() -> str:
     """Training speed against a large matrix product on the same machine."""
+    names = ("batch", "precision")
     columns = ("train_gflops", "product_gflops", "ratio", "predict_words_per_second")
+    head = ["training, GFLOP/s", "product, GFLOP/s", "ratio", "prediction, words/s"]
     return table(
-        ["batch", "training, GFLOP/s", "product, GFLOP/s", "ratio", "prediction, words/s"],
-        ([row["batch"], *(f"{row[c]:,}" for c in columns)] for row in load("throughput")),
+        [*names, *head],
+        (
+            [*(row[n] for n in names), *(f"{row[c]:,}" for c in columns)]
+            for row in load("throughput")
+        ),
     )
 
 
