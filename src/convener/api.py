@@ -57,12 +57,14 @@ def train(
     listener: Listener | None = None,
     checkpoint: str | Path | None = None,
     resume: bool = False,
+    workers: int = 1,
 ) -> Recogniser:
     """A panel trained by BOND-MoE on distantly labelled documents.
 
     `experts` and `seed` override those of `config`. `dev` holds gold labels and is used only to
-    choose among states of the run. See `convener.recipes.bond` for the method. A language model is
-    trained plainly (`convener.recipes.instruct`); no state of it is chosen or can be taken up.
+    choose among states of the run. So many `workers`, processes of their own, train experts at a
+    time; a script that asks for several needs the guard `if __name__ == "__main__":`. The method is
+    that of `convener.recipes.bond`, for a language model that of `convener.recipes.instruct`.
 
     Raises:
         ConfigError: settings that do not fit the data.
@@ -83,7 +85,7 @@ def train(
         config = config.model_copy(update={"generator": made.panel.experts[0].config})
         found, left_out, told = made.found, 0, None
     else:
-        made = train_panel(training, config, gold, listener, folder, resume)
+        made = train_panel(training, config, gold, listener, folder, resume, workers=workers)
         found, left_out = made.panel.annotate(gold or []), sum(made.doubts.left_out.values())
         told = page(made, training, gold or [], found)
     card = Card(

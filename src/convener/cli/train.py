@@ -74,6 +74,9 @@ def train(
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="Any setting, such as bond.fair=false.")
     ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, help="So many experts of a panel learn at a time.")
+    ] = 1,
     resume: Annotated[bool, typer.Option(help="Take up a run that was stopped.")] = False,
     on_error: options.OnErrorOption = options.OnError.STOP,
 ) -> None:
@@ -110,7 +113,7 @@ def train(
     if expert is not None and library is not None:
         _train_expert(training, expert, library, base, chosen_by, run, licence, data, resume)
     if output is not None:
-        _train_model(training, output, chosen_by, run, resume)
+        _train_model(training, output, chosen_by, run, resume, workers)
 
 
 def _check_target(output: Path) -> None:
@@ -193,13 +196,20 @@ def _train_model(
     dev: list[Document] | None,
     run: "RunConfig",
     resume: bool,
+    workers: int,
 ) -> None:
     from convener import api
 
     with stoppable(output, resume) as (folder, resume):
         with rounds() as listener:
             model = api.train(
-                training, dev=dev, config=run, listener=listener, checkpoint=folder, resume=resume
+                training,
+                dev=dev,
+                config=run,
+                listener=listener,
+                checkpoint=folder,
+                resume=resume,
+                workers=workers,
             )
         model.save_pretrained(output)
     if model.card.left_out:

@@ -1,21 +1,16 @@
 """Workers of a bulk run: processes of this machine, or actors of a Ray cluster.
 
-The processes are spawned, take their share of the cores, and end with the one that began them,
-even if it is killed. A worker that dies is replaced; one death after another without an answer
-between them ends the run.
+A worker that dies is replaced; one death after another without an answer between them ends the run.
 """
 
-import os
-import signal
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
-from multiprocessing import get_context, parent_process
-from threading import Thread
 
 from convener.errors import ConfigError, ModelError
 from convener.inference.bulk import Run, Work, Worker
+from convener.processes import beside
 from convener.text.formats.lines import Stretch
 
 DEATHS = 3
@@ -47,28 +42,10 @@ def processes(workers: int) -> Run:
 
 
 def _pooled(workers: int, work: Work, todo: Sequence[Stretch]) -> Iterator[Stretch]:
-    threads = max(1, len(os.sched_getaffinity(0)) // workers)
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (threads,))
-    try:
+    with beside(workers) as pool:
         futures = [pool.submit(_answer, work, stretch) for stretch in todo]
         for future in as_completed(futures):
             yield future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _begin(threads: int) -> None:
-    """Leave Ctrl-C to the first process, end when it does, and take no more cores than a share."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_follow, daemon=True).start()
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-
-
-def _follow() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _answer(work: Work, stretch: Stretch) -> Stretch:

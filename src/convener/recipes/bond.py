@@ -40,6 +40,7 @@ from convener.panel.joint import mean_probabilities
 from convener.panel.panel import agreement, group_embeddings, log_beliefs
 from convener.recipes.rounds import Recipe, Stage, State
 from convener.text.documents import Document
+from convener.training.apart import Lesson, Workers
 from convener.training.corpus import Corpus, SoftObjective
 from convener.training.loop import Learner, Objective, OptimiserConfig, steps_of_a_pass
 from convener.training.losses import cross_entropy, kl_divergence
@@ -84,7 +85,10 @@ class BondConfig(BaseModel):
 
 
 class Bond(Recipe):
-    """The recipe on one corpus; `Runner` takes it through its stages."""
+    """The recipe on one corpus; `Runner` takes it through its stages.
+
+    With `workers` experts learn side by side, otherwise one after another.
+    """
 
     def __init__(
         self,
@@ -106,6 +110,7 @@ class Bond(Recipe):
         self.learners = []
         self.assigned: Tensor | None = None
         self.pseudo: list[Rows] = []
+        self.workers: Workers | None = None
         if config.experts > len(self.corpus.groups):
             raise ConfigError(
                 f"expected at least as many groups of documents as experts, "
@@ -222,13 +227,20 @@ class Bond(Recipe):
         }
 
     def _train(self, shares: Sequence[list[Example]], objective: Objective, steps: int) -> float:
-        losses = []
-        for index, (learner, examples) in enumerate(zip(self.learners, shares, strict=True)):
-            if examples:
-                seed = derived_seed(self.seed, *learner.name.encode(), learner.steps, index)
-                step = self.listener.step
-                losses.append(learner.train(examples, objective, steps, seed, step))
+        lessons = [
+            Lesson(learner, examples, objective, steps, self._seed_of(learner, index))
+            for index, (learner, examples) in enumerate(zip(self.learners, shares, strict=True))
+            if examples
+        ]
+        step = self.listener.step
+        if self.workers is not None and len(lessons) > 1:
+            losses = self.workers.take(lessons, step)
+        else:
+            losses = [lesson.taken(step) for lesson in lessons]
         return round(float(np.mean(losses)), 5)
+
+    def _seed_of(self, learner: Learner, index: int) -> int:
+        return derived_seed(self.seed, *learner.name.encode(), learner.steps, index)
 
     def shared_state(self) -> State:
         """The assignment and the pseudo labels."""

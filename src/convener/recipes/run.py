@@ -27,6 +27,7 @@ from convener.recipes.rounds import Runner
 from convener.recipes.settings import parsed
 from convener.text.documents import Document, labels_of
 from convener.text.formats.jsonl import characters_line
+from convener.training.apart import working
 from convener.training.loop import OptimiserConfig
 from convener.training.progress import Listener, Silence
 
@@ -145,12 +146,14 @@ def train_panel(
     resume: bool = False,
     expert: Expert | None = None,
     kind: type[Bond] = Bond,
+    workers: int = 1,
 ) -> Trained:
     """Train a panel on distantly labelled documents.
 
     `dev` holds gold labels and chooses among states of the run; nothing else reads them. With a
     `checkpoint` folder the run can be stopped and, with `resume`, taken up again. `expert` takes
     the place of the untrained one that the configuration describes, `kind` that of the recipe.
+    With several `workers` so many experts learn at a time, each in a process of its own.
 
     Raises:
         ConfigError: settings that do not fit the data, or a checkpoint of another run.
@@ -186,7 +189,8 @@ def train_panel(
         checkpoint=checkpoint,
         fingerprint=f"{data} {fingerprint(dev or ())} {config.model_dump_json()}",
     )
-    history = runner.run(resume)
+    with working(min(workers, config.bond.experts)) as recipe.workers:
+        history = runner.run(resume)
     assigned = () if recipe.assigned is None else tuple(recipe.assigned.tolist())
     return Trained(Panel(recipe.experts), history, data, assigned, doubts)
 

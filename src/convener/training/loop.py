@@ -137,6 +137,10 @@ class Learner:
         on_step()
         return loss.detach()
 
+    def __reduce__(self) -> tuple[Callable[..., "Learner"], tuple[object, ...]]:
+        made_of = (self.expert, self.name, self.config, self.total_steps, self.ema)
+        return _arrived, (*made_of, self.state())
+
     def state(self) -> dict[str, Tensor]:
         """Everything that a later `load_state` needs, as named tensors."""
         state = {f"expert.{name}": values for name, values in self.expert.learned_state().items()}
@@ -159,6 +163,22 @@ class Learner:
             slots.setdefault(int(index), {})[name] = values.clone()
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": slots, "param_groups": groups})
+
+
+def _arrived(
+    expert: Expert,
+    name: str,
+    config: OptimiserConfig,
+    total_steps: int,
+    ema: float,
+    state: Mapping[str, Tensor],
+) -> Learner:
+    """A learner that came from another process, on the device of this one."""
+    accelerator = Accelerator()
+    expert = expert.to(accelerator.device)
+    learner = Learner(expert, name, config, total_steps, accelerator, ema)
+    learner.load_state(state)
+    return learner
 
 
 def under(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
