@@ -66,8 +66,8 @@ def by_set(
     """A line for each method that has rows, with a cell of its runs on each set."""
     runs = defaultdict[tuple[str, str], list[dict]](list)
     for row in rows:
-        runs[row["method"], row["set"]].append(row)
-    sets = list(dict.fromkeys(row["set"] for row in rows))
+        runs[row["method"], _column(row)].append(row)
+    sets = list(dict.fromkeys(map(_column, rows)))
     kept = [method for method in names if any((method, data) in runs for data in sets)]
     return table(
         ["", *sets],
@@ -78,6 +78,12 @@ def by_set(
     )
 
 
+def _column(row: dict) -> str:
+    """The set, and the encoder if it is another than the embedded one."""
+    encoder = row.get("encoder", "minilm")
+    return str(row["set"]) if encoder == "minilm" else f"{row['set']}, {encoder}"
+
+
 def _summary(runs: list[dict]) -> str:
     return summary([row["f1"] for row in runs])
 
@@ -85,7 +91,7 @@ def _summary(runs: list[dict]) -> str:
 def bond_moe_gap() -> str:
     """How much of the way from the dictionary's labels to gold supervision each row goes."""
     rows, ends = load("bond_moe"), load("first_look")
-    sets = [name for name in dict.fromkeys(row["set"] for row in rows) if f1s(ends, "gold", name)]
+    sets = [name for name in dict.fromkeys(map(_column, rows)) if f1s(ends, "gold", name)]
 
     def cell(method: str, name: str) -> str:
         low, high = (statistics.mean(f1s(ends, end, name)) for end in ("dictionary", "gold"))
@@ -101,8 +107,8 @@ def bond_moe_gap() -> str:
 
 
 def f1s(rows: list[dict], method: str, name: str) -> list[float]:
-    """F1 of each seed of a method on a set."""
-    return [row["f1"] for row in rows if (row["method"], row["set"]) == (method, name)]
+    """F1 of each seed of a method in a column."""
+    return [row["f1"] for row in rows if (row["method"], _column(row)) == (method, name)]
 
 
 def abstention() -> str:

@@ -34,7 +34,10 @@ def noise() -> str:
 
 
 def noise_figure() -> str:
-    """F1 against the share of spoilt labels, a chart for each set and kind with several shares."""
+    """F1 against the share of spoilt labels, a chart for each set and kind with several shares.
+
+    Nothing where nothing was measured.
+    """
     from convener.evaluation.chart import line_chart, side_by_side
 
     rows = load("noise")
@@ -50,7 +53,7 @@ def noise_figure() -> str:
         if len(shares) > 2:
             title = f"{name}: {KINDS[kind]}"
             charts.append(line_chart(title, [f"{100 * s:.0f} %" for s in shares], lines))
-    return side_by_side(charts)
+    return side_by_side(charts) if charts else ""
 
 
 def _f1s(rows: Sequence[dict], case: tuple[str, str, float], method: str) -> list[float]:

@@ -131,6 +131,26 @@ def test_a_row_is_held_against_bond_of_the_same_set_encoder_and_seed(
     assert beats("default", perfect, seed=1) is None
 
 
+def test_the_gap_closed_and_what_is_not_averaged(
+    bench: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del bench
+    import bond_moe_tables as tables  # type: ignore[import-not-found]
+
+    def row(method: str, f1: float, encoder: str = "minilm") -> dict[str, object]:
+        return {"set": "toy", "method": method, "encoder": encoder, "f1": f1}
+
+    kept = {
+        "bond_moe": [row("bond", 45.0), row("default", 60.0), row("default", 70.0, "large")],
+        "first_look": [row("dictionary", 50.0), row("gold", 70.0)],
+    }
+    monkeypatch.setattr(tables, "load", kept.get)
+    head, _, bond, default = tables.bond_moe_gap().splitlines()
+    assert (head, bond[-9:], default[-8:]) == ("| | toy |", "| -25 % |", "| 50 % |")
+    assert tables.bond_moe().splitlines()[0] == "| | toy | toy, large |"
+    assert "60.0 (1) | 70.0 (1)" in tables.bond_moe()
+
+
 def test_settings_are_read_as_a_shell_leaves_them(bench: ModuleType) -> None:
     given = {"a": "bf16", "b": '"bf16"', "c": "3", "d": "false"}
     assert bench.jobs.changes(given) == {"a": "bf16", "b": "bf16", "c": 3, "d": False}
