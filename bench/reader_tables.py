@@ -1,5 +1,7 @@
 """Tables on readers."""
 
+from collections import defaultdict
+
 from markdown import load, summary, table
 
 
@@ -49,20 +51,27 @@ def multitask_types() -> str:
 
 
 def type_questions() -> str:
-    """What one type's presence does to the others, and what an unseen type gives."""
-    rows = quality()
-    unseen = {r["set"]: r["type_f1"] for r in rows if r["method"] == "unseen"}
-    lines = []
-    for row in rows:
-        for label, (with_it, without_it) in row.get("others", {}).items():
-            asked = unseen.get(row["set"], {}).get(label)
-            cells = [
-                f"{with_it:.1f}",
-                f"{without_it:.1f}",
-                "–" if asked is None else f"{asked:.1f}",
-            ]
-            lines.append([row["set"], label, *cells])
-    return table(["set", "type", "others, F1 with it", "without it", "unseen, F1"], lines)
+    """What one type's presence does to the others, mean over seeds."""
+    seen = defaultdict[tuple[str, str], list[tuple[float, float]]](list)
+    for row in quality():
+        for label, pair in row.get("others", {}).items():
+            seen[row["set"], label].append(pair)
+    return table(
+        ["set", "type", "others, F1 with it", "without it"],
+        (
+            [*case, *(summary(list(values)) for values in zip(*pairs, strict=True))]
+            for case, pairs in seen.items()
+        ),
+    )
+
+
+def unseen_types() -> str:
+    """What readers answer that are asked for a type they never saw."""
+    rows = [row for row in quality() if row["method"] == "unseen"]
+    return table(
+        ["set", "type", "F1"],
+        ([row["set"], label, f"{f1:.1f}"] for row in rows for label, f1 in row["type_f1"].items()),
+    )
 
 
 def nested_distant() -> str:

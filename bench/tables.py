@@ -127,7 +127,7 @@ TABLES = {
     for f in (
         *(demo, details, choices, words, no_dev, throughput),
         *(reader_tables.multitask, reader_tables.multitask_types, reader_tables.type_attention),
-        *(reader_tables.type_questions, reader_tables.multitask_cost),
+        *(reader_tables.type_questions, reader_tables.unseen_types, reader_tables.multitask_cost),
         *(
             reader_tables.nested_distant,
             adapt_tables.adapt,
