@@ -218,7 +218,7 @@ def _train_model(
             f"see {output / 'training.html'}",
             markup=False,
         )
-    if 1 == len(model.panel.experts) < run.bond.experts:
+    if run.model != "generator" and len(model.panel.experts) < run.bond.experts:
         err.print(
             f"one expert, not {run.bond.experts}: on dev nothing was better than the model from "
             "which they parted; without --dev the panel is kept",
