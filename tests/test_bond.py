@@ -290,10 +290,12 @@ def test_targets_follow_the_equations(targets: str, reweight: float) -> None:
         np.testing.assert_allclose(given, expected, rtol=1e-5)
 
 
-def test_a_reader_is_not_taught_that_rare_answers_are_likely() -> None:
-    q = [np.array([[0.8, 0.2], *[[0.999, 0.001]] * 99], dtype=np.float32)]
-    targets, _ = pseudo_labels(q, BondConfig(reweight=1.0))
-    assert targets[0][0, 1] == pytest.approx(0.04 / (0.04 + 0.64))
+def test_the_answers_of_readers_are_re_weighted_whole() -> None:
+    q = [np.array([[0.8, 0.2], *[[0.99, 0.01]] * 9], dtype=np.float32)]
+    frequency = q[0].sum(axis=0)
+    targets, _ = pseudo_labels(q, BondConfig())
+    no, yes = q[0][0] ** 2 / frequency
+    assert targets[0][0, 1] == pytest.approx(yes / (no + yes))
 
 
 def test_more_experts_than_groups(labelled: list[Document], run_config: MakeConfig) -> None:

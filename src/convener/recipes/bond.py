@@ -268,14 +268,14 @@ def pseudo_labels(
 ) -> tuple[list[Rows], list[Rows]]:
     """Targets t [rows, classes] and weights [rows] of each document from the ensemble's q.
 
-    Rows of two classes answer yes or no, and hardly any says yes, so that dividing by f would make
-    yes of every doubt: they are only squared.
+    Rows of two classes answer yes or no, as those of readers do, and are divided by all of f: what
+    only one expert finds would be lost otherwise.
     """
     q = np.concatenate(list(probabilities)).astype(np.float64)
     targets = q
     if config.targets == "squared":
-        rare = np.maximum(q.sum(axis=0), 1e-12) ** config.reweight if q.shape[1] > 2 else 1.0
-        targets = q**2 / rare
+        power = config.reweight if q.shape[1] > 2 else 1.0
+        targets = q**2 / np.maximum(q.sum(axis=0), 1e-12) ** power
         targets /= targets.sum(axis=1, keepdims=True)
     weights = (targets.max(axis=1) > config.confidence).astype(np.float32)
     if config.targets == "hard":
