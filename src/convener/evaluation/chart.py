@@ -30,14 +30,12 @@ _CHART = """\
 width="{{ width }}" height="{{ height }}" font-family="system-ui, sans-serif" font-size="11">
 <title>{{ title }}</title>
 <text x="0" y="13" fill="#767d87" font-size="13" font-weight="600">{{ title }}</text>
-{%- for tick in ticks %}
-<path d="M{{ left }},{{ tick.y }}H{{ right }}" stroke="#8886" stroke-width="0.5"/>
-<text x="{{ left - 6 }}" y="{{ tick.y + 4 }}" fill="#767d87" text-anchor="end">{{ tick.text }}\
-</text>
+{%- for text, y in ticks %}
+<path d="M{{ left }},{{ y }}H{{ right }}" stroke="#8886" stroke-width="0.5"/>
+<text x="{{ left - 6 }}" y="{{ y + 4 }}" fill="#767d87" text-anchor="end">{{ text }}</text>
 {%- endfor %}
-{%- for column in columns %}
-<text x="{{ column.x }}" y="{{ bottom + 18 }}" fill="#767d87" text-anchor="{{ column.anchor }}">\
-{{ column.text }}</text>
+{%- for text, x in columns %}
+<text x="{{ x }}" y="{{ bottom + 18 }}" fill="#767d87" text-anchor="middle">{{ text }}</text>
 {%- endfor %}
 {%- for line in lines %}
 <g fill="{{ line.colour }}" stroke="{{ line.colour }}">
@@ -60,19 +58,6 @@ _FRAME = """\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0} {1}" width="{0}" height="{1}">
 {2}</svg>
 """
-
-
-@dataclass(frozen=True, slots=True)
-class _Tick:
-    text: str
-    y: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Column:
-    text: str
-    x: float
-    anchor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +91,8 @@ def line_chart(
     def up(value: float) -> float:
         return round(bottom - (bottom - _TOP) * (value - low) / (high - low), 1)
 
-    ticks = [_Tick(f"{step:g}", up(step)) for step in steps]
-    texts = [_Column(text, across(i), "middle") for i, text in enumerate(columns)]
+    ticks = [(f"{step:g}", up(step)) for step in steps]
+    texts = [(text, across(i)) for i, text in enumerate(columns)]
     drawn, key = list[_Line](), 0.0
     for number, (name, line) in enumerate(lines.items()):
         colour, mark = _KINDS[number % len(_KINDS)]

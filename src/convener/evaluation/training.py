@@ -51,7 +51,7 @@ class Doubts:
 class Portrait:
     """What one expert of a panel is for.
 
-    `groups` went to it at last; `types`, `names` and `words` are what they hold more of than the
+    `groups` went to it last; `types`, `names` and `words` are what they hold more of than the
     others, most telling first. `agreement` is the mean F1 of its answers against those of each
     other expert.
     """
@@ -206,14 +206,13 @@ def _types(labels: Mapping[str, int], scores: Mapping[str, Score]) -> Section:
         for label in sorted({*labels, *scores})
     ]
     columns = ["type", "labels", "share, %"]
-    if scores:
-        columns += ["precision", "recall", "F1", "entities of dev"]
-        for row in rows:
-            s = scores.get(str(row[0]), Score())
-            row += [*(_percent(v) for v in (s.precision, s.recall, s.f1)), s.gold]
-    note = "Labels of the training text" + (
-        ", and exact scores on dev, in per cent." * bool(scores) or "."
-    )
+    if not scores:
+        return Section("Types", "Labels of the training text.", columns, rows)
+    columns += ["precision", "recall", "F1", "entities of dev"]
+    for row in rows:
+        s = scores.get(str(row[0]), Score())
+        row += [*(_percent(v) for v in (s.precision, s.recall, s.f1)), s.gold]
+    note = "Labels of the training text, and exact scores on dev, in per cent."
     return Section("Types", note, columns, rows)
 
 

@@ -136,7 +136,7 @@ class Bond(Recipe):
         return stages
 
     def _round_steps(self) -> int:
-        steps = steps_of_a_pass([len(e) for e in self.corpus.examples], self.optimiser)
+        steps = steps_of_a_pass(self.corpus.examples, self.optimiser)
         return min(max(round(steps), MIN_ROUND_STEPS), MAX_ROUND_STEPS)
 
     def _stage(self, name: str, experts: int, rounds: int, steps: int, round_: Round) -> Stage:

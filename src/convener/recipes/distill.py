@@ -85,8 +85,7 @@ class Distillation(Recipe):
         return parts, max(MIN_ROUND_STEPS, *map(self._pass, parts))
 
     def _pass(self, examples: Sequence[Example]) -> int:
-        lengths = [len(example) for example in examples]
-        return math.ceil(steps_of_a_pass(lengths, self.config.optimiser))
+        return math.ceil(steps_of_a_pass(examples, self.config.optimiser))
 
     def stages(self) -> list[Stage]:
         """One stage."""

@@ -35,13 +35,16 @@ def page(
     sample = documents[:: math.ceil(len(documents) / SAMPLE)]
     examples = panel.experts[0].examples(sample)
     beliefs = [log_beliefs(expert, examples, len(sample)) for expert in panel.experts]
-    alone = [answered(panel.layout, sample, [rows], panel.rule) for rows in beliefs]
     joint = answered(panel.layout, sample, beliefs, panel.rule)
+    experts = []
+    if len(beliefs) > 1:
+        alone = [answered(panel.layout, sample, [rows], panel.rule) for rows in beliefs]
+        experts = portraits(documents, trained.assigned, alone)
     return training_page(
         trained.history,
         Counter(_types(documents)),
         score(dev, found).types,
-        portraits(documents, trained.assigned, alone) if len(alone) > 1 else [],
+        experts,
         verdict(sample, joint),
         trained.doubts,
     )

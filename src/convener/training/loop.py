@@ -51,9 +51,10 @@ class OptimiserConfig(BaseModel):
     precision: Precision = "float32"
 
 
-def steps_of_a_pass(lengths: Sequence[int], config: OptimiserConfig) -> float:
-    """About how many steps it takes to see examples of so many sub-words once."""
-    return max(len(lengths) / config.batch_sentences, sum(lengths) / config.batch_pieces)
+def steps_of_a_pass(examples: Sequence[Example], config: OptimiserConfig) -> float:
+    """About how many steps it takes to see all examples once."""
+    pieces = sum(len(example) for example in examples)
+    return max(len(examples) / config.batch_sentences, pieces / config.batch_pieces)
 
 
 class Learner:

@@ -6,7 +6,7 @@ layers together, so there attention stays in float32.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Literal
 
 import torch
@@ -22,12 +22,9 @@ def computed_in(precision: Precision, device: str) -> Iterator[None]:
     if precision == "float32":
         yield
         return
-    with torch.autocast(device, torch.bfloat16):
-        if device == "cpu":
-            with _Float32Attention():
-                yield
-        else:
-            yield
+    attention = _Float32Attention() if device == "cpu" else nullcontext()
+    with torch.autocast(device, torch.bfloat16), attention:
+        yield
 
 
 class _Float32Attention(TorchFunctionMode):
