@@ -5,16 +5,17 @@
 
 Every job is one training in a process of its own. States are chosen on dev and scored on test, but
 for `bond-published`, which chooses on test as the published code does, and `default-no-dev`. `bond`
-is the default that takes all labels at their word. `stage1` and the rows `-minus-self-training` are
-the states in which `bond`, `default` and `default-no-dev` go into self-training, and `distilled` is
-one model taught by `default-panel`; they are rows of the same jobs. BOND is BOND-MoE of one expert,
-so it is the row without experts. `gold` learns from gold labels; no other row reads those of the
-training or the test text but to score. The dictionary's own labels are known on the training text
-only, so that is where they are scored. The set `conll03-3k` is the first 3,000 sentences of
-conll03, in whole documents, and a path is a folder with the files of such a set. `beats_bond` is
-how often, when test documents are drawn anew, a row's F1 is above that of BOND with the same seed
-(paired bootstrap), whose counts by document are kept beside the results. Rows that the results file
-already has are not run again; figures of every round go to a file beside it.
+is the default that takes all labels at their word. `stage1`, `no-self-training` and the rows
+`-minus-self-training` are the states in which `bond`, `bond-moe`, `default` and `default-no-dev` go
+into self-training, and `distilled` is one model taught by `default-panel`; they are rows of the
+same jobs. BOND is BOND-MoE of one expert, so it is the row without experts. `gold` learns from gold
+labels; no other row reads those of the training or the test text but to score. The dictionary's own
+labels are known on the training text only, so that is where they are scored. The set `conll03-3k`
+is the first 3,000 sentences of conll03, in whole documents, and a path is a folder with the files
+of such a set. `beats_bond` is how often, when test documents are drawn anew, a row's F1 is above
+that of BOND with the same seed (paired bootstrap), whose counts by document are kept beside the
+results. Rows that the results file already has are not run again; figures of every round go to a
+file beside it.
 """
 
 import argparse
@@ -48,7 +49,6 @@ METHODS = {
     "bond-published": Method("bond", kind="Published", chooses="test"),
     "bond-moe": Method("bond-moe"),
     "no-fair": Method("bond-moe", {"bond.fair": False}),
-    "no-self-training": Method("bond-moe", {"bond.self_training": False}),
     "roster": Method("bond", kind="Robust"),
     "positive-unlabelled": Method("bond", kind="PositiveUnlabelled"),
     "ema-teacher": Method("bond", {"bond.ema": 0.995, "bond.refresh": 1}),
@@ -59,8 +59,9 @@ METHODS = {
     "default-minus-rivals": Method(changes={"rivals": False}),
     "default-panel": Method(changes={"bond.experts": 3}),
 }
-STAGE_ONE = {
+BEFORE_SELF_TRAINING = {
     "bond": "stage1",
+    "bond-moe": "no-self-training",
     "default": "default-minus-self-training",
     "default-no-dev": "default-no-dev-minus-self-training",
 }
@@ -111,8 +112,9 @@ def run(
 
     rows = [measured(method, trained.panel.annotate(data.test), trained.dev_f1, seconds)]
     rows[0] |= {"peak_rss_mb": jobs.peak_mb(), "rounds": trained.history}
-    if method in STAGE_ONE:
-        rows.append(measured(STAGE_ONE[method], stages[0], *of_stage_one(trained.history)))
+    if method in BEFORE_SELF_TRAINING:
+        before = before_self_training(trained.history)
+        rows.append(measured(BEFORE_SELF_TRAINING[method], stages[-2], *before))
     if method == "default-panel":
         student, seconds = taught(trained.panel, data, config)
         found = student.panel.annotate(data.test)
@@ -161,7 +163,7 @@ def configured(method: Method, encoder: str, seed: int, changes: dict[str, objec
 
 
 def train(data: Data, method: Method, config):
-    """The trained panel, and what stage I answers on test."""
+    """The trained panel, and what it answers on test at the end of each stage."""
     import baselines
 
     from convener.panel.panel import Panel
@@ -186,11 +188,12 @@ def train(data: Data, method: Method, config):
     return trained, stages
 
 
-def of_stage_one(history: Sequence[jobs.Row]) -> tuple[float | None, float]:
-    """The best dev F1 of the first stage, None without a dev set, and its seconds."""
-    first = [line for line in history if line["stage"] == "warm-up"]
-    best = max((line["dev_f1"] for line in first if "dev_f1" in line), default=None)
-    return best, first[-1]["seconds"]
+def before_self_training(history: Sequence[jobs.Row]) -> tuple[float | None, float]:
+    """The best dev F1 of the stage before it (None without a dev set), and the seconds so far."""
+    before = [line for line in history if line["stage"] != "self-training"]
+    stage = [line for line in before if line["stage"] == before[-1]["stage"]]
+    best = max((line["dev_f1"] for line in stage if "dev_f1" in line), default=None)
+    return best, before[-1]["seconds"]
 
 
 def taught(panel, data: Data, config):

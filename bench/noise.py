@@ -66,9 +66,9 @@ def run(
     row |= {"seconds": round(time.monotonic() - began, 1), "dev_f1": trained.dev_f1}
     rows = [row | bond_moe.figures(score(data.test, trained.panel.annotate(data.test)))]
     if method == "bond":
-        dev_f1, seconds = bond_moe.of_stage_one(trained.history)
+        dev_f1, seconds = bond_moe.before_self_training(trained.history)
         first = row | {"method": "stage1", "dev_f1": dev_f1, "seconds": seconds}
-        rows.append(first | bond_moe.figures(score(data.test, stages[0])))
+        rows.append(first | bond_moe.figures(score(data.test, stages[-2])))
     return [line | jobs.provenance() for line in rows]
 
 

@@ -93,6 +93,8 @@ def test_a_row_says_what_it_is_and_the_same_seed_gives_it_twice(
     bond, stage_one = rows("bond")
     assert (bond["method"], stage_one["method"]) == ("bond", "stage1")
     assert bond["dev_f1"] >= stage_one["dev_f1"]
+    panel, parted = rows("bond-moe")
+    assert (panel["method"], parted["method"]) == ("bond-moe", "no-self-training")
     default = rows("default")
     assert [row["method"] for row in default] == ["default", "default-minus-self-training"]
     assert all(0 <= float(str(row["beats_bond"])) <= 1 for row in (stage_one, *default))
