@@ -21,7 +21,7 @@ import jobs
 
 RESULTS = Path(__file__).parent / "results" / "noise.json"
 KEY = ("set", "kind", "share", "method", "seed")
-METHODS = ("bond", "bond-moe")
+METHODS = ("bond", "bond-moe", "default")
 KINDS = ("missing", "type", "boundary", "spurious", "mixed")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from markdown import load, summary, table
 
-METHODS = {"stage1": "stage I", "bond": "BOND", "bond-moe": "panel"}
+METHODS = {"stage1": "stage I", "bond": "BOND", "bond-moe": "panel", "default": "the default"}
 KINDS = {
     "missing": "left out",
     "type": "wrong type",
