@@ -1,11 +1,12 @@
 """Nested entities from a dictionary alone: a panel of readers on GENIA, shown once.
 
-    CONVENER_DATA=... python bench/nested_distant.py --part 600
+    CONVENER_DATA=... python bench/nested_distant.py --part 600 3000
 
 The dictionary holds the names that people labelled at least twice in the second half of the
 training split. It labels the first sentences of the first half, names inside names too, and a
-reader (BOND) or a panel of readers (BOND-MoE) learns from these labels. States are chosen on dev.
-The row `dictionary` scores the dictionary's labels on the test split itself.
+reader (BOND) or a panel of readers (BOND-MoE) learns from these labels. States are chosen on the
+first sentences of dev and scored on the first of test. The row `dictionary` scores the dictionary's
+labels on test itself.
 """
 
 import argparse
@@ -18,26 +19,30 @@ from pathlib import Path
 import jobs
 
 RESULTS = Path(__file__).parent / "results" / "nested_distant.json"
+DEV, TEST = 150, 600
 EXPERTS = {"dictionary": 0, "reader (BOND)": 1, "panel of readers": 2}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--method", nargs="+", default=list(EXPERTS))
-    parser.add_argument("--part", type=int, default=600, help="training sentences")
+    parser.add_argument("--part", nargs="+", type=int, default=[600], help="training sentences")
     parser.add_argument("--seed", nargs="+", type=int, default=[0])
     options = jobs.asked(parser, RESULTS, run)
     if options is None:
         return
     wanted = [
-        {"method": method, "seed": seed, "part": options.part, "settings": options.setting}
+        {"method": method, "seed": seed, "train_sentences": part, "settings": options.setting}
         for seed in options.seed
+        for part in options.part
         for method in options.method
+        if method != "dictionary" or part == options.part[0]
     ]
-    jobs.run_all(__file__, wanted, options.results, ("method", "seed"), options.jobs)
+    key = ("method", "seed", "train_sentences")
+    jobs.run_all(__file__, wanted, options.results, key, options.jobs)
 
 
-def run(method: str, seed: int, part: int, settings: dict[str, str]) -> list[jobs.Row]:
+def run(method: str, seed: int, train_sentences: int, settings: dict[str, str]) -> list[jobs.Row]:
     """Label, train, and score on test."""
     from convener import api
     from convener.evaluation.scores import score
@@ -46,7 +51,7 @@ def run(method: str, seed: int, part: int, settings: dict[str, str]) -> list[job
 
     root = Path(os.environ["CONVENER_DATA"]) / "nested/genia"
     train, dev, test = (list(read(root / f"{name}.jsonl")) for name in ("train", "dev", "test"))
-    test = test[:part]
+    dev, test = dev[:DEV], test[:TEST]
     names = dictionary(train[len(train) // 2 :])
     began = time.monotonic()
     curve: list[object] = []
@@ -55,9 +60,9 @@ def run(method: str, seed: int, part: int, settings: dict[str, str]) -> list[job
     else:
         changes = {"model": "reader", "seed": seed, "bond.experts": EXPERTS[method]}
         changes |= jobs.changes(settings)
-        labelled = list(api.label(train[:part], names, nested=True))
+        labelled = list(api.label(train[:train_sentences], names, nested=True))
         config = override(RunConfig(), changes)
-        model = api.train(labelled, dev=dev[: part // 4], config=config)
+        model = api.train(labelled, dev=dev, config=config)
         found = list(model.annotate(test))
         curve = [record["dev_f1"] for record in model.card.history]
     scores = score(test, found)
@@ -71,7 +76,7 @@ def run(method: str, seed: int, part: int, settings: dict[str, str]) -> list[job
         "inner_found": nested,
         "inner_gold": sum(inner(document.entities) for document in test),
         "names": len(names),
-        "train_sentences": part,
+        "train_sentences": train_sentences,
         "test_sentences": len(test),
         "seconds": round(time.monotonic() - began, 1),
         "encoder": "minilm",

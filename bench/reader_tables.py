@@ -77,10 +77,11 @@ def unseen_types() -> str:
 def nested_distant() -> str:
     """Readers taught by a dictionary's nested labels."""
     return table(
-        ["", "precision", "recall", "F1", "inner entities found"],
+        ["", "sentences", "precision", "recall", "F1", "inner entities found"],
         (
             [
                 row["method"],
+                f"{row['train_sentences']:,}" if row["dev_curve"] else "–",
                 *(f"{row[name]:.1f}" for name in ("precision", "recall", "f1")),
                 f"{row['inner_found']} (gold has {row['inner_gold']})",
             ]
