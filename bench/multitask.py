@@ -34,6 +34,7 @@ READERS = {
     "multi-ner-shared-heads": {"heads": "shared"},
     "multi-ner-apart-3": {"shared_layers": 3},
     "multi-ner-apart-4": {"shared_layers": 4},
+    "multi-ner-apart-5": {"shared_layers": 5},
     "multi-ner-span-0.5": {"span_weight": 0.5},
     "multi-ner-balance-0.5": {"balance": 0.5},
 }
