@@ -97,13 +97,14 @@ def run(
     data = Data(set)
     row = {"set": set, "method": method, "seed": seed, "encoder": encoder, "settings": settings}
     row |= {"train_sentences": len(data.distant), "split": data.split}
-    began = time.monotonic()
+    began, busy = time.monotonic(), time.process_time()
     if method == "dictionary":
         found = [row | figures(score(data.gold, data.distant)) | {"seconds": 0.0}]
         return [line | jobs.provenance() for line in found]
     config = configured(METHODS[method], encoder, seed, jobs.changes(settings))
     trained, stages = train(data, METHODS[method], config)
     seconds = round(time.monotonic() - began, 1)
+    cost = {"cpu_seconds": round(time.process_time() - busy, 1), "peak_rss_mb": jobs.peak_mb()}
 
     def measured(name: str, found: Sequence, dev_f1: float | None, seconds: float) -> jobs.Row:
         scores = score(data.test, found, data.known)
@@ -111,7 +112,7 @@ def run(
         return line | {"beats_bond": beats(scores, data, line, Path(results))}
 
     rows = [measured(method, trained.panel.annotate(data.test), trained.dev_f1, seconds)]
-    rows[0] |= {"peak_rss_mb": jobs.peak_mb(), "rounds": trained.history}
+    rows[0] |= cost | {"rounds": trained.history}
     if method in BEFORE_SELF_TRAINING:
         before = before_self_training(trained.history)
         rows.append(measured(BEFORE_SELF_TRAINING[method], stages[-2], *before))

@@ -54,8 +54,10 @@ def bond_moe_cost() -> str:
     """Training time and memory of the rows that are trainings of their own."""
 
     def cost(runs: list[dict]) -> str:
-        seconds = statistics.median(row["seconds"] for row in runs)
-        return f"{seconds:,.0f} s, {max(row['peak_rss_mb'] for row in runs):,} MB"
+        known = [row["cpu_seconds"] for row in runs if "cpu_seconds" in row]
+        seconds = statistics.median(known or [row["seconds"] for row in runs])
+        memory = max(row["peak_rss_mb"] for row in runs)
+        return f"{'' if known else '≈ '}{seconds:,.0f} s, {memory:,} MB"
 
     return by_set([row for row in load("bond_moe") if row.get("peak_rss_mb")], cost)
 

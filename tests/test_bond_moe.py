@@ -18,6 +18,7 @@ SETTINGS: dict[str, object] = {
     "bond.self_rounds": 2,
     "tagger.train_embeddings": True,
 }
+SPENT = {"seconds", "cpu_seconds", "peak_rss_mb", "rounds"}
 READ_GOLD = {"gold", "bond-published"}
 
 
@@ -86,7 +87,7 @@ def test_a_row_says_what_it_is_and_the_same_seed_gives_it_twice(
     def rows(method: str) -> list[dict[str, object]]:
         data, *others = place
         return [
-            {k: v for k, v in row.items() if k not in ("seconds", "peak_rss_mb", "rounds")}
+            {k: v for k, v in row.items() if k not in SPENT}
             for row in bench.run(data, method, *others)
         ]
 
