@@ -67,6 +67,14 @@ def test_bad_training_data(
     assert [path.name for path in tmp_path.iterdir()] == ["data.jsonl"]
 
 
+@pytest.mark.parametrize("asked", [("-o", "model"), ("--expert", "a", "--library", "b")])
+def test_one_expert_has_nobody_to_learn_beside(tmp_path: Path, asked: tuple[str, ...]) -> None:
+    (tmp_path / "data.jsonl").write_text(GOOD)
+    line = refusal("train", "data.jsonl", *asked, "--workers", "2", folder=tmp_path)
+    assert line.startswith("expected --workers with a panel")
+    assert [path.name for path in tmp_path.iterdir()] == ["data.jsonl"]
+
+
 def test_bad_items_can_be_left_out(tmp_path: Path) -> None:
     data = tmp_path / "data.jsonl"
     data.write_text(GOOD + "{broken\n" + OUTSIDE + GOOD)

@@ -104,6 +104,11 @@ def train(
     run = _configuration(
         gold, paper, config, changes, setting or [], encoder, questions, expert is not None
     )
+    if workers > 1 and (expert is not None or run.bond.experts == 1):
+        raise ConfigError(
+            "expected --workers with a panel, whose experts learn side by side, got one expert: "
+            "add --experts, or leave out --workers"
+        )
     documents = options.documents(data, on_error)
     if dictionary is not None:
         labeller = Labeller(options.gazetteer(dictionary, names_label, case), nested=nested)
