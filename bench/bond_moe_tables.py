@@ -62,6 +62,24 @@ def bond_moe_cost() -> str:
     return by_set([row for row in load("bond_moe") if row.get("peak_rss_mb")], cost)
 
 
+def panel_cost() -> str:
+    """Time and memory of a panel, and how many times those of one BOND model of the same run."""
+    rows = load("panel_cost")
+    bond = {(row["set"], row["seed"]): row for row in rows if row["method"] == "bond"}
+
+    def cells(row: dict) -> list[str]:
+        one = bond[row["set"], row["seed"]]
+        name = METHODS[row["method"]].partition(" (")[0]
+        side = f", {row['workers']} experts at a time" if row["workers"] > 1 else ""
+        memory = f"{row['peak_rss_mb']:,} MB"
+        if "worker_peak_rss_mb" in row:
+            memory += f", workers {row['worker_peak_rss_mb']:,} MB each"
+        times = (f"{row[cost] / one[cost]:.2f}" for cost in ("seconds", "peak_rss_mb"))
+        return [row["set"], name + side, f"{row['seconds']:,.0f} s", memory, *times]
+
+    return table(["set", "", "time", "memory", "time / BOND", "memory / BOND"], map(cells, rows))
+
+
 def by_set(
     rows: list[dict], cell: Callable[[list[dict]], str], names: dict[str, str] = METHODS
 ) -> str:

@@ -140,7 +140,8 @@ TABLES = {
         *(inference_tables.inference, inference_tables.bulk),
         *(bond_moe_tables.abstention, bond_moe_tables.rivals),
         *(bond_moe_tables.bond_moe, bond_moe_tables.bond_moe_short, bond_moe_tables.bond_moe_gap),
-        *(bond_moe_tables.bond_moe_sure, bond_moe_tables.bond_moe_cost, noise_tables.noise),
+        *(bond_moe_tables.bond_moe_sure, bond_moe_tables.bond_moe_cost),
+        *(bond_moe_tables.panel_cost, noise_tables.noise),
     )
 }
 FIGURES = {"noise.svg": noise_tables.noise_figure}
