@@ -112,11 +112,30 @@ def test_stopped_and_taken_up_is_one_run(
     )
 
 
+def test_only_what_its_teacher_began_is_taken_up(
+    panel: Recogniser, labelled: list[Document], tmp_path: Path
+) -> None:
+    config = DistillConfig(rounds=1, round_steps=1)
+    distill(panel, labelled, config=config, checkpoint=tmp_path / "c")
+    other = Recogniser(Panel(panel.panel.experts[:1]), panel.card)
+    with pytest.raises(ConfigError, match="other data or settings"):
+        distill(other, labelled, config=config, checkpoint=tmp_path / "c", resume=True)
+
+
+def test_more_rounds_than_windows_read_them_all(panel: Recogniser) -> None:
+    config = DistillConfig(rounds=4, optimiser=OptimiserConfig(batch_sentences=2, batch_pieces=16))
+    long = [Document("She took aspirin in Rome . " * 100)]
+    made = Distillation(panel.panel, long, config, Accelerator(), Silence())
+    assert all(map(len, made.shares))
+
+
 def test_what_cannot_teach_or_be_learnt_from_is_refused(
     panel: Recogniser, labelled: list[Document]
 ) -> None:
     with pytest.raises(DataError, match="got 2 documents without a word"):
         distill(panel, ["", "  "], config=CONFIG)
+    with pytest.raises(DataError, match="gold labels in the dev set, got 30 documents without"):
+        distill(panel, labelled, dev=[document.text for document in labelled], config=CONFIG)
     merged = Recogniser(Panel(panel.panel.experts, "union"), panel.card)
     with pytest.raises(ConfigError, match="got the rule 'union'"):
         distill(merged, labelled, config=CONFIG)

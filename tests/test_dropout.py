@@ -31,6 +31,13 @@ def test_no_effect_out_of_training_or_at_rate_zero() -> None:
     assert torch.equal(Dropout(0.0)(values), values)
 
 
+def test_next_to_everything_can_be_dropped() -> None:
+    with seeded(2):
+        answer = Dropout(0.999)(torch.ones(10_000))
+    assert answer.isfinite().all()
+    assert 0 < (answer > 0).float().mean().item() < 0.01
+
+
 def test_gradients_flow_through_what_is_kept() -> None:
     values = torch.ones(1000, requires_grad=True)
     answer = Dropout(0.25)(values)

@@ -21,7 +21,7 @@ from convener.panel.panel import log_beliefs
 from convener.recipes.adapt import AdaptConfig
 from convener.recipes.run import RunConfig, parse_config
 from convener.recipes.settings import parsed
-from convener.text.documents import Document
+from convener.text.documents import Document, Entity
 
 QUESTIONS = {"DRUG": "gave ?", "LOC": "In ?"}
 
@@ -199,6 +199,9 @@ def test_what_cannot_be_chosen_from_is_refused(
         assert "\n" not in str(error.value)
     with pytest.raises(ConfigError, match="empty library"):
         adapt_library(empty, labelled, QUESTIONS)
+    for sample in ([], [labelled[0].text], [Document("Rome", (Entity(0, 4, "CITY"),))]):
+        with pytest.raises(DataError, match="in the labelled sample, got"):
+            adapt_library(library, labelled, QUESTIONS, gold=sample)
 
 
 def test_one_expert_serves_by_similarity_alone(

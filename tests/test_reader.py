@@ -622,6 +622,18 @@ def test_a_reader_that_has_answered_can_be_cloned_and_taught(
     )
 
 
+def test_a_copy_of_what_was_taught_and_put_back_asks_its_questions_anew(reader: MakeReader) -> None:
+    expert = stirred(reader(LABELS, shared_layers=1))
+    early = {name: values.clone() for name, values in expert.learned_state().items()}
+    taught = expert.clone()
+    for parameter in taught.parameters():
+        parameter.data *= 1.1
+    grids(taught, TEXTS)
+    taught.load_learned_state(early)
+    for left, right in zip(grids(expert, TEXTS), grids(taught.clone(), TEXTS), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
 @pytest.mark.parametrize("shared_layers", [2, 3])
 def test_layers_that_cannot_be_shared(reader: MakeReader, shared_layers: int) -> None:
     line = refusal(lambda: reader(shared_layers=shared_layers))

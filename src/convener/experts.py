@@ -23,13 +23,13 @@ from convener.models.sentences import domain
 from convener.panel.library import ExpertCard
 from convener.panel.selection import Vector, sampled
 from convener.recipes.adapt import AdaptConfig, Adapted, adapt
+from convener.recipes.checks import check_gold, check_labelled
 from convener.recipes.instruct import Instructed, check_plain, instruct
 from convener.recipes.multitask import longest_entity, nests
 from convener.recipes.run import (
     SUPERVISED,
     RunConfig,
     Trained,
-    check_labelled,
     fingerprint,
     override,
     train_panel,
@@ -73,12 +73,14 @@ def train_expert(
         check_plain(config)
     training = list(as_documents(documents))
     gold = list(as_documents(dev)) if dev is not None else None
-    check_labelled(training, gold)
+    check_labelled(training)
     folder = Path(library)
     shelf = _opened(folder, config, base)
     if name in shelf.names:
         raise ConfigError(f"{folder} has an expert {name!r} already: remove it or choose a name")
     labels = config.labels or labels_of(training)
+    if gold is not None:
+        check_gold(gold, labels)
     questions = questions_for(labels, config.reader.questions)
     width, nested = longest_entity(training), nests(training)
     made: Instructed | Trained
@@ -183,6 +185,8 @@ def adapt_library(
         f"{config.seed} {fingerprint(target)}", lambda: domain(texts_of, config.seed)[0]
     )
     labelled = list(as_documents(gold)) if gold is not None else None
+    if labelled is not None:
+        check_gold(labelled, list(questions), "the labelled sample")
     sample = labelled or [
         target[index] for index in sampled(len(target), config.sentences, config.seed)
     ]

@@ -99,7 +99,7 @@ def train(
         "bond.experts": experts,
         "seed": seed,
         "model": model.value if model is not None else None,
-        "labels": _names(labels) if labels is not None else None,
+        "labels": [name.strip() for name in labels.split(",")] if labels is not None else None,
     }
     run = _configuration(
         gold, paper, config, changes, setting or [], encoder, questions, expert is not None
@@ -237,13 +237,6 @@ def _json_file(path: Path) -> object:
         return json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: expected a configuration in JSON ({error})") from None
-
-
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",")]
-    if not all(names) or len(set(names)) < len(names):
-        raise ConfigError(f"expected --labels as different names, comma-separated, got {text!r}")
-    return names
 
 
 def _setting(text: str) -> tuple[str, object]:

@@ -56,6 +56,10 @@ class Questions(nn.Module):
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 
+    def __getstate__(self) -> dict[str, object]:
+        """Copies read their questions anew: their weights count their versions anew, too."""
+        return self.__dict__ | {"_kept": None}
+
     def words(self, encoder: Encoder, batch: Batch, types: Tensor, places: Tensor) -> Tensor:
         """Vectors of words [batch, words, columns, dim] under the questions of each column.
 

@@ -18,7 +18,7 @@ class Dropout(nn.Dropout):
         """The values [...], some zeroed and the others scaled up in training."""
         if not self.training or not self.p or values.device.type != "cpu":
             return super().forward(values)
-        dropped = round(self.p * _LEVELS)
+        dropped = min(round(self.p * _LEVELS), _LEVELS - 1)
         draws = torch.empty(-(-values.numel() // 8), dtype=torch.int64).random_(-(2**63), None)
         kept = draws.view(torch.uint8)[: values.numel()].view(values.shape) >= dropped
         return values * kept * (_LEVELS / (_LEVELS - dropped))

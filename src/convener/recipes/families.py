@@ -38,7 +38,7 @@ class Readers:
         self, changes: Iterable[Adapter], sample: Sequence[Document]
     ) -> Iterator[list[Document]]:
         """Of all at once, sharing what the base computes."""
-        yield from annotate_each(Stacked(self.base(), list(changes)), sample)
+        yield from annotate_each(Stacked(self.base(), list(changes)).to(available()), sample)
 
     def panel(self, changes: Iterable[Adapter]) -> Panel:
         """Several answer by the union of their spans, one by itself."""
@@ -48,7 +48,7 @@ class Readers:
     def _changed(self, change: Adapter) -> Reader:
         reader = self.base()
         apply(reader, change)
-        return reader
+        return reader.to(available())
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from convener.errors import ConfigError
 from convener.evaluation.scores import score
 from convener.models.devices import available
 from convener.panel.spoken import SpokenPanel
-from convener.recipes.run import RunConfig, check_labelled, fingerprint
+from convener.recipes.checks import check_gold, check_labelled
+from convener.recipes.run import RunConfig, fingerprint
 from convener.text.documents import Document, labels_of
 from convener.training.progress import Listener, Silence
 
@@ -55,13 +56,15 @@ def instruct(
         ModelError: LoRA of the language model can't be merged.
     """
     check_plain(config)
-    check_labelled(documents, dev)
+    check_labelled(documents)
+    labels = config.labels or labels_of(documents)
+    if dev is not None:
+        check_gold(dev, labels)
     from convener.models.generator import Generator
 
     listener = listener or Silence()
     student = generator
     if student is None:
-        labels = config.labels or labels_of(documents)
         settings = config.language_model
         student = Generator.from_pretrained(settings.model, labels, settings)
     student.changes()

@@ -4,8 +4,9 @@ The embedded encoder was made for meaning, so it can tell what a name looks like
 like one of each type is the product of two beliefs: that of a linear classifier of embeddings,
 which learns from the labels of other names, and the nearness of the name to the question that asks
 for the type. A type that is `LIKELIER` times as likely as that of the label is a *rival*, and the
-label becomes ambiguous between the two: training takes the one that the text bears out, and is
-still taught that a name is there. No gold label is read, and no name is judged by its own labels.
+label becomes ambiguous between the two: a tagger takes the one that the text bears out, and is
+still taught that a name is there; a reader, whose types are asked for one by one, learns nothing of
+it. No gold label is read, and no name is judged by its own labels.
 
 Where a dictionary is right, doubts are mostly wrong ("Chicago" is a place by its looks, but a team
 in a table of results). So a classifier of what is written around labels is asked how many rivals

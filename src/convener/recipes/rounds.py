@@ -2,8 +2,8 @@
 
 A recipe is a list of stages, a stage a number of rounds. Between rounds everything that matters
 is in the recipe's state, so that is where checkpoints are taken. With a dev set a stage ends early
-when `patience` rounds in a row bring nothing better, the next stage starts from the best state of
-the one before, and the run ends with the best state of all.
+when it has found something and `patience` rounds in a row bring nothing better, the next stage
+starts from the best state of the one before, and the run ends with the best state of all.
 """
 
 import time
@@ -152,13 +152,13 @@ class Runner:
             self._save()
 
     def _keep_best(self, f1: float) -> None:
-        self.progress.stale += 1
-        if self.stage_best is not None and f1 <= self.stage_best.f1:
+        if not _better(f1, self.stage_best):
+            self.progress.stale += 1
             return
         states = [expert.learned_state() for expert in self.recipe.answering()]
         self.stage_best = Best(f1, [{k: v.clone() for k, v in s.items()} for s in states])
         self.progress.stale = 0
-        if self.best is None or f1 > self.best.f1:
+        if _better(f1, self.best):
             self.best = self.stage_best
 
     def _stale(self) -> bool:
@@ -221,6 +221,11 @@ class Runner:
         self.best = _best("best", known["dev_f1"], state)
         self.stage_best = _best("stage_best", known["dev_f1"], state)
         return state
+
+
+def _better(f1: float, best: Best | None) -> bool:
+    """Whether a state takes the place of the best one; the last one does while all find nothing."""
+    return best is None or f1 > best.f1 or not best.f1
 
 
 def _best(name: str, dev_f1: Mapping[str, float | None], state: State) -> Best | None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from accelerate import Accelerator
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from convener.dictionary.abstention import abstaining, left_out
-from convener.errors import ConfigError, DataError
+from convener.errors import ConfigError
 from convener.evaluation.scores import score
 from convener.evaluation.training import Doubts
 from convener.models.expert import Expert
@@ -21,6 +21,7 @@ from convener.models.tag_layout import TaggerConfig
 from convener.models.tagger import Tagger
 from convener.panel.panel import Panel
 from convener.recipes.bond import Bond, BondConfig
+from convener.recipes.checks import check_gold, check_labelled
 from convener.recipes.multitask import reader_for
 from convener.recipes.rivals import with_rivals
 from convener.recipes.rounds import Runner
@@ -59,6 +60,13 @@ class RunConfig(BaseModel):
     generator: GeneratorConfig = GeneratorConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     bond: BondConfig = BondConfig()
+
+    @field_validator("labels")
+    @classmethod
+    def _different(cls, labels: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if labels is not None and not (labels and all(labels) and len(set(labels)) == len(labels)):
+            raise ValueError("expected different names of types")
+        return labels
 
     @property
     def language_model(self) -> GeneratorConfig:
@@ -164,9 +172,11 @@ def train_panel(
             "expected taggers or readers, got language models, which have no beliefs to combine: "
             "use another model"
         )
-    check_labelled(documents, dev)
+    check_labelled(documents)
     listener = listener or Silence()
     labels = config.labels or labels_of(documents)
+    if dev is not None:
+        check_gold(dev, labels)
     accelerator = Accelerator()
     expert = expert or make_expert(documents, labels, config)
     supervision, doubts = believed(documents, config)
@@ -209,17 +219,6 @@ def believed(documents: Sequence[Document], config: RunConfig) -> tuple[list[Doc
         told, *rivals = with_rivals(told, config.reader.questions)
         doubts = Doubts(doubts.left_out, *rivals)
     return mixed(told) if config.words == "mixed" else told, doubts
-
-
-def check_labelled(documents: Sequence[Document], dev: Sequence[Document] | None) -> None:
-    """Raise DataError if there is nothing to learn from, or nothing to score on in the dev set."""
-    if not any(document.entities for document in documents):
-        raise DataError(
-            f"expected labelled documents, got {len(documents)} without a single entity: "
-            "label them first, or check that the dictionary fits the text"
-        )
-    if dev is not None and not any(document.entities for document in dev):
-        raise DataError(f"expected gold labels in the dev set, got {len(dev)} documents without")
 
 
 def mixed(documents: Sequence[Document]) -> list[Document]:

@@ -50,6 +50,12 @@ def shuffled_batches(
 def endless_batches(
     lengths: Sequence[int], budget: int, cap: int, generator: np.random.Generator
 ) -> Iterator[list[int]]:
-    """Pass after pass of shuffled batches, for a loop that counts steps."""
+    """Pass after pass of shuffled batches, for a loop that counts steps.
+
+    Raises:
+        ValueError: there is nothing to make batches of.
+    """
+    if not lengths:
+        raise ValueError("expected examples to make batches of, got none")
     while True:
         yield from shuffled_batches(lengths, budget, cap, generator)

@@ -1,0 +1,29 @@
+"""What documents must have before anything is trained or chosen by them."""
+
+from collections.abc import Sequence
+
+from convener.errors import DataError, short
+from convener.text.documents import Document
+
+
+def check_labelled(documents: Sequence[Document]) -> None:
+    """Raise DataError if there is nothing to learn from."""
+    if not any(document.entities for document in documents):
+        raise DataError(
+            f"expected labelled documents, got {len(documents)} without a single entity: "
+            "label them first, or check that the dictionary fits the text"
+        )
+
+
+def check_gold(
+    documents: Sequence[Document], labels: Sequence[str], name: str = "the dev set"
+) -> None:
+    """Raise DataError if gold documents have nothing to score these types on."""
+    found = sorted({entity.label for document in documents for entity in document.entities})
+    if not found:
+        raise DataError(f"expected gold labels in {name}, got {len(documents)} documents without")
+    if not set(found) & set(labels):
+        raise DataError(
+            f"expected types such as {short(labels[0])} in {name}, got {short(found)}: "
+            "give both the same names"
+        )

@@ -1,0 +1,90 @@
+"""Which state of a run is kept, by what each round finds on dev."""
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from convener.models.expert import Batch, Expert
+from convener.recipes.rounds import Recipe, Runner, Stage, State
+from convener.training.loop import Learner, OptimiserConfig
+from convener.training.progress import Silence
+
+
+class Counting(Expert):
+    """An expert that knows how many rounds it has learnt."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rounds = nn.Parameter(torch.zeros(1))
+
+    def forward(self, batch: Batch) -> Tensor:
+        raise NotImplementedError
+
+    def embed(self, batch: Batch) -> Tensor:
+        raise NotImplementedError
+
+    def new_parameters(self) -> list[nn.Parameter]:
+        return []
+
+
+class Scripted(Recipe):
+    """Stages of so many rounds, which only count."""
+
+    def __init__(self, rounds: Sequence[int]) -> None:
+        self.rounds = rounds
+        self.experts = [Counting()]
+        self.learners = []
+
+    def stages(self) -> list[Stage]:
+        return [
+            Stage(str(n), rounds, 0, self._open, self._round)
+            for n, rounds in enumerate(self.rounds)
+        ]
+
+    def _open(self) -> list[Learner]:
+        return [Learner(self.experts[0], "counting", OptimiserConfig(), 1, Accelerator())]
+
+    def _round(self, number: int) -> Mapping[str, object]:
+        with torch.no_grad():
+            self.experts[0].rounds += 1
+        return {}
+
+    def shared_state(self) -> State:
+        return {}
+
+    def load_shared_state(self, state: Mapping[str, Tensor]) -> None: ...
+
+
+def run(rounds: Sequence[int], f1s: Sequence[float], patience: int = 2) -> tuple[int, int]:
+    """How many rounds were run, and after how many the kept state was."""
+    found = iter(f1s)
+    recipe = Scripted(rounds)
+    runner = Runner(
+        recipe,
+        dev_f1=lambda experts: next(found),
+        patience=patience,
+        listener=Silence(),
+        checkpoint=None,
+        fingerprint="",
+    )
+    history = runner.run()
+    return len(history), int(recipe.experts[0].rounds)
+
+
+@pytest.mark.parametrize(
+    ("rounds", "f1s", "seen", "kept"),
+    [
+        ([5], [0.1, 0.3, 0.2, 0.3, 0.9], 4, 2),
+        ([6], [0.0, 0.0, 0.0, 0.0, 0.2, 0.1], 6, 5),
+        ([4], [0.0, 0.0, 0.0, 0.0], 4, 4),
+        ([3, 4], [0.1, 0.4, 0.2, 0.0, 0.0, 0.0, 0.0], 7, 2),
+        ([2, 2], [0.0, 0.0, 0.0, 0.3], 4, 4),
+    ],
+)
+def test_the_best_state_is_kept_and_nothing_is_given_up_before_it_finds_anything(
+    rounds: list[int], f1s: list[float], seen: int, kept: int
+) -> None:
+    assert run(rounds, f1s) == (seen, kept)
