@@ -113,7 +113,7 @@ def run(
 
     rows = [measured(method, trained.panel.annotate(data.test), trained.dev_f1, seconds)]
     rows[0] |= cost | {"rounds": trained.history}
-    if method in BEFORE_SELF_TRAINING:
+    if method in BEFORE_SELF_TRAINING and config.bond.self_training:
         before = before_self_training(trained.history)
         rows.append(measured(BEFORE_SELF_TRAINING[method], stages[-2], *before))
     if method == "default-panel":

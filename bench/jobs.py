@@ -62,8 +62,9 @@ def run_all(
 ) -> None:
     """Run the jobs that are missing; a job is done if a row equals it in the columns of `key`.
 
-    The column `rounds` of a row, figures of every round, goes to a file beside the results. If a
-    job fails, the others are run all the same and the script ends with an error.
+    A row of other settings is no such row, and none takes its place: other settings belong into
+    another file. The column `rounds` of a row, figures of every round, goes to a file beside the
+    results. If a job fails, the others are run all the same and the script ends with an error.
     """
     results.parent.mkdir(parents=True, exist_ok=True)
     lock, failed = Lock(), list[Row]()
@@ -73,8 +74,12 @@ def run_all(
 
     def work(job: Row) -> None:
         with lock:
-            if of(job) in set(map(of, read(results))):
-                return
+            done = next((row for row in read(results) if of(row) == of(job)), None)
+        if done is not None:
+            if done.get("settings") != job.get("settings"):
+                print(f"{of(job)} is there with other settings: give --results", file=sys.stderr)
+                failed.append(job)
+            return
         command = [sys.executable, script, "--one", json.dumps(job)]
         environment = os.environ | ({"OMP_NUM_THREADS": "1"} if at_once > 1 else {})
         done = subprocess.run(command, capture_output=True, text=True, env=environment)

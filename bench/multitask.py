@@ -38,6 +38,8 @@ READERS = {
     "multi-ner-span-0.5": {"span_weight": 0.5},
     "multi-ner-balance-0.5": {"balance": 0.5},
 }
+SIZES = ("part", "rounds", "round_steps", "batch")
+KEY = ("set", "method", "seed", *SIZES)
 UNSEEN = {"genia": "DNA", "litbank": "LOC", "conll03": "LOC"}
 ONE_SEED = [*list(READERS)[2:], "unseen"]
 
@@ -49,14 +51,14 @@ def main() -> None:
     parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--part", type=int, help="training sentences, otherwise all")
     parser.add_argument("--rounds", type=int, default=6)
-    parser.add_argument("--steps", type=int, default=400, help="of a round")
+    parser.add_argument("--round-steps", type=int, default=400)
     parser.add_argument("--batch", type=int, default=32, help="sentences a step")
     options = jobs.asked(parser, RESULTS, run)
     if options is None:
         return
     wanted = [
         {"task": "quality", "set": data, "method": method, "seed": seed}
-        | {name: getattr(options, name) for name in ("part", "rounds", "steps", "batch")}
+        | {name: getattr(options, name) for name in SIZES}
         | {"settings": options.setting}
         for seed in options.seed
         for data in options.set
@@ -65,7 +67,7 @@ def main() -> None:
         and (seed == options.seed[0] or method not in ONE_SEED)
     ]
     wanted.sort(key=lambda job: job["method"] in ONE_SEED)
-    jobs.run_all(__file__, wanted, options.results, ("set", "method", "seed"), options.jobs)
+    jobs.run_all(__file__, wanted, options.results, KEY, options.jobs)
 
 
 def run(
@@ -75,7 +77,7 @@ def run(
     seed: int,
     part: int | None,
     rounds: int,
-    steps: int,
+    round_steps: int,
     batch: int,
     settings: dict[str, str],
 ) -> list[jobs.Row]:
@@ -97,7 +99,7 @@ def run(
     changes: dict[str, object] = {
         "seed": seed,
         "words": "given",
-        "bond.round_steps": steps,
+        "bond.round_steps": round_steps,
         "bond.warmup_rounds": rounds - 1,
         "bond.expert_rounds": 1,
         "optimiser.batch_sentences": batch,
@@ -128,7 +130,10 @@ def run(
         "gold": {label: s.gold for label, s in scores.types.items()},
         "train_sentences": len(training),
         "test_sentences": len(test),
-        "steps": rounds * steps,
+        "steps": rounds * round_steps,
+        "part": part,
+        "rounds": rounds,
+        "round_steps": round_steps,
         "batch": batch,
         "seconds": round(seconds, 1),
         "settings": settings,
