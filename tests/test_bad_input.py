@@ -75,6 +75,30 @@ def test_one_expert_has_nobody_to_learn_beside(tmp_path: Path, asked: tuple[str,
     assert [path.name for path in tmp_path.iterdir()] == ["data.jsonl"]
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("predict", "model", "gold.jsonl", "-o", "gold.jsonl"),
+        ("evaluate", "model", "gold.jsonl", "--json", "gold.jsonl"),
+        ("evaluate", "model", "gold.jsonl", "--report", "./gold.jsonl"),
+        ("label", "gold.jsonl", "names.csv", "-o", "names.csv"),
+        ("audit", "gold.jsonl", "names.csv", "--html", "gold.jsonl"),
+        ("convert", "gold.jsonl", "gold.jsonl"),
+        ("compile", "names.csv", "-o", "names.csv"),
+        ("distill", "model", "gold.jsonl", "-o", "model"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_what_is_read_is_not_written_over(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    (tmp_path / "gold.jsonl").write_text(GOOD)
+    (tmp_path / "names.csv").write_text("aspirin,DRUG\n")
+    (tmp_path / "model").mkdir()
+    line = refusal(*arguments, folder=tmp_path)
+    assert "is read, so nothing is written there: choose another name" in line
+    assert (tmp_path / "gold.jsonl").read_text() == GOOD
+    assert (tmp_path / "names.csv").read_text() == "aspirin,DRUG\n"
+
+
 def test_bad_items_can_be_left_out(tmp_path: Path) -> None:
     data = tmp_path / "data.jsonl"
     data.write_text(GOOD + "{broken\n" + OUTSIDE + GOOD)

@@ -32,6 +32,13 @@ def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_the_files_of_a_folder_can_be_read_as_any_others(tmp_path: Path) -> None:
+    (tmp_path / "any").touch()
+    with new_folder(tmp_path / "new") as folder:
+        (folder / "mine").touch(mode=0o600)
+    assert (tmp_path / "new/mine").stat().st_mode == (tmp_path / "any").stat().st_mode
+
+
 def test_a_file_replaces_an_older_one(tmp_path: Path) -> None:
     path = tmp_path / "out.txt"
     path.write_text("older and longer")

@@ -13,6 +13,14 @@ from typing import IO
 from convener.errors import DataError
 
 
+def keep_apart(output: str | Path | None, *inputs: str | Path | None) -> None:
+    """Raise DataError if a file or folder that is read would be written over."""
+    if output is None or not (Path(output).is_file() or Path(output).is_dir()):
+        return
+    if Path(output).resolve() in {Path(given).resolve() for given in inputs if given is not None}:
+        raise DataError(f"{output} is read, so nothing is written there: choose another name")
+
+
 @contextmanager
 def open_output(path: str | Path) -> Iterator[IO[str]]:
     """A UTF-8 text file that takes its place only when all of it is written; `-` is stdout.
@@ -58,6 +66,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
         yield partial
+        _let_read(partial)
         if target.exists():
             target.rename(retired)
         partial.rename(target)
@@ -70,6 +79,13 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
         if target.exists():
             shutil.rmtree(retired, ignore_errors=True)
+
+
+def _let_read(folder: Path) -> None:
+    """Give files the permissions of new ones, though some libraries write them for one user."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(folder.stat().st_mode & 0o666)
 
 
 def _name_target(error: BaseException, partial: Path, target: Path) -> None:

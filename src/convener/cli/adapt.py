@@ -9,7 +9,7 @@ import typer
 from convener.cli import options
 from convener.cli.console import err, out, rounds, table
 from convener.errors import ConfigError
-from convener.files import open_output
+from convener.files import keep_apart, open_output
 
 if TYPE_CHECKING:
     from convener.experts import Adaptation
@@ -54,6 +54,7 @@ def adapt(
     from convener.recipes.settings import parsed
 
     manifest.check_target(output)
+    keep_apart(report, target, types, labelled)
     settings = {"experts": experts, "sentences": sentences, "seed": seed, "vote": vote.value}
     config = parsed(AdaptConfig, settings | {"merge": {"method": merge, "seed": seed}})
     with rounds() as listener:

@@ -12,7 +12,7 @@ from convener.cli.console import out, rounds, table
 from convener.cli.label import summary_lines
 from convener.dictionary.audit import Audit, Record
 from convener.errors import ConfigError
-from convener.files import open_output
+from convener.files import keep_apart, open_output
 
 if TYPE_CHECKING:
     from convener.dictionary.patch import Change
@@ -46,6 +46,8 @@ def audit(
 
     Example: `convener audit drug-ner labelled.jsonl --patch patch.jsonl`
     """
+    for output in (html, patch):
+        keep_apart(output, first, second, gold)
     if Path(first).is_dir():
         if gold is not None or html is not None or patch is None:
             raise ConfigError("a model writes its doubts to a patch: give --patch FILE and no more")

@@ -7,6 +7,7 @@ import typer
 
 from convener.cli import options
 from convener.cli.console import out
+from convener.files import keep_apart
 
 
 def compile(  # noqa: A001 - the verb's name
@@ -22,6 +23,7 @@ def compile(  # noqa: A001 - the verb's name
 
     Example: `convener compile drugs.csv -o drugs.names`
     """
+    keep_apart(output, dictionary)
     gazetteer = options.gazetteer(
         dictionary,
         names_label,

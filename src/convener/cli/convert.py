@@ -6,6 +6,7 @@ import typer
 
 from convener.cli import options
 from convener.cli.console import Skipped, err
+from convener.files import keep_apart
 from convener.text.formats import Format, told
 
 
@@ -26,6 +27,7 @@ def convert(
     """
     from convener.text.formats import conversion
 
+    keep_apart(target, source)
     skipped = Skipped()
     done = conversion.convert(
         source,

@@ -8,6 +8,7 @@ import typer
 from convener.cli import options
 from convener.cli.console import out, rounds
 from convener.cli.stopping import stoppable
+from convener.files import keep_apart
 
 
 def distill(
@@ -29,6 +30,7 @@ def distill(
 
     output = output.resolve()
     manifest.check_target(output)
+    keep_apart(output, panel)
     documents = list(options.documents(corpus, on_error))
     gold = list(options.documents(dev, on_error)) if dev else None
     from convener import api

@@ -8,7 +8,7 @@ import typer
 
 from convener.cli import options
 from convener.cli.console import err, out, table
-from convener.files import open_output
+from convener.files import keep_apart, open_output
 
 if TYPE_CHECKING:
     from convener.api import Evaluation
@@ -36,6 +36,8 @@ def evaluate(
     """
     from convener import api
 
+    for output in (json_file, html_file):
+        keep_apart(output, model, data, dictionary)
     names = (
         options.gazetteer(dictionary, names_label, options.CaseOption.SMART) if dictionary else None
     )

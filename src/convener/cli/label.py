@@ -14,6 +14,7 @@ from convener.dictionary import Labeller, Summary
 from convener.dictionary.labeller import SOURCE
 from convener.dictionary.writing import unlisted_names
 from convener.errors import ConfigError
+from convener.files import keep_apart
 from convener.text.documents import Document
 from convener.text.formats import write
 
@@ -55,6 +56,7 @@ def label(
 
     if rules is not None and nested:
         raise ConfigError("a vote settles on entities that do not overlap: leave out --nested")
+    keep_apart(output, texts, dictionary, stop, rules, patch)
     gazetteer = options.gazetteer(
         dictionary, names_label, case, stop, possessives, plurals, on_error
     )

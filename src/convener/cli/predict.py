@@ -10,6 +10,7 @@ import typer
 from convener.cli import options
 from convener.cli.console import Skipped, share
 from convener.errors import ConfigError, DataError
+from convener.files import keep_apart
 from convener.text.documents import Document
 from convener.text.formats import write
 
@@ -46,6 +47,7 @@ def predict(
     """
     if text is not None and source != "-":
         raise ConfigError(f"expected a file or --text, got both ({source})")
+    keep_apart(output, model, source)
     questions = _questions(question or ())
     if workers > 1 or resume or ray is not None:
         kept = {"threshold": threshold, "flat": flat, "on_error": on_error.value}

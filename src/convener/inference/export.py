@@ -18,7 +18,14 @@ from convener.errors import ConfigError, ModelError
 from convener.files import new_folder
 from convener.inference.card import Card
 from convener.inference.exported import GRAPH, NEEDED, TOKENIZER
-from convener.inference.manifest import Exported, ModelConfig, check_target, write_manifest
+from convener.inference.manifest import (
+    CONFIG,
+    Exported,
+    ModelConfig,
+    check_target,
+    read_config,
+    write_manifest,
+)
 from convener.models.encoders import Encoder
 from convener.models.graphs import ReaderGraph, TaggerGraph
 from convener.models.reader import Reader
@@ -33,7 +40,7 @@ def export_panel(panel: Panel, card: Card, folder: str | Path, int8: bool = Fals
 
     Raises:
         ConfigError: the extra `onnx` is not installed.
-        ModelError: `folder` exists and is no model folder, or the encoder's tokenizer is one that
+        ModelError: `folder` exists and is no exported model, or the encoder's tokenizer is one that
             only transformers can run.
     """
     try:
@@ -44,6 +51,8 @@ def export_panel(panel: Panel, card: Card, folder: str | Path, int8: bool = Fals
         raise ConfigError(NEEDED) from None
     target = Path(folder)
     check_target(target)
+    if (target / CONFIG).is_file() and read_config(target).exported is None:
+        raise ModelError(f"{target} holds a model that was not exported: choose another name")
     first = panel.experts[0]
     assert isinstance(first, Tagger | Reader)
     exported = Exported(
