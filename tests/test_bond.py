@@ -317,7 +317,7 @@ def test_documents_without_words_do_no_harm(
 def test_nothing_to_learn_from(run_config: MakeConfig) -> None:
     with pytest.raises(DataError, match="without a single entity"):
         train(["no names here"], config=run_config())
-    with pytest.raises(DataError, match="got 0 without a single entity"):
+    with pytest.raises(DataError, match="got none: was an iterator of them read before"):
         train([], config=run_config())
 
 

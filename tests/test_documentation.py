@@ -82,13 +82,28 @@ def test_the_example_works(
     folder: Path, monkeypatch: pytest.MonkeyPatch, run_config: Callable[..., RunConfig]
 ) -> None:
     monkeypatch.chdir(folder)
-    (example,) = [code for page in PAGES for code in blocks(page, "python")]
+    (example,) = blocks(README, "python")
     names: dict[str, object] = {}
     with (folder / "notes.txt").open(encoding="utf-8") as notes:
         example = example.replace("train(documents)", "train(documents, config=tiny)")
         given = {"notes": notes, "tiny": run_config()}
         exec(example.replace('open("notes.txt")', "notes"), names | given, names)
     assert names["ner"].predict("We gave aspirin today .")  # type: ignore[attr-defined]
+
+
+def test_the_example_of_a_vote_works(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    (example,) = blocks(PROJECT / "docs" / "rules.md", "python")
+    with (folder / "notes.txt").open(encoding="utf-8") as notes:
+        names: dict[str, object] = {"notes": notes}
+        exec(example.replace('open("notes.txt")', "notes"), names)
+    sources = {e.source for d in names["labelled"] for e in d.entities}  # type: ignore[attr-defined]
+    assert sources == {"drugs.csv", "LOC rule 1"}
+
+
+def test_every_example_is_run() -> None:
+    shown = {page.stem for page in PAGES if blocks(page, "python")}
+    assert shown == {"README", "rules"}
 
 
 def test_the_tables_are_generated() -> None:

@@ -8,6 +8,10 @@ from convener.text.documents import Document
 
 def check_labelled(documents: Sequence[Document]) -> None:
     """Raise DataError if there is nothing to learn from."""
+    if not documents:
+        raise DataError(
+            "expected labelled documents, got none: was an iterator of them read before?"
+        )
     if not any(document.entities for document in documents):
         raise DataError(
             f"expected labelled documents, got {len(documents)} without a single entity: "
