@@ -150,6 +150,8 @@ SOURCES = {
     "plain.csv": 'aspirin,DRUG,d1,ignore\n"Smith, ""Jo""",PER\n',
     "header.csv": "\ufeffLabel, Surface ,case,id\r\nDRUG,aspirin,ignore,d1\r\n"
     'PER,"Smith, ""Jo""",,\r\n',
+    "others.csv": 'id,Name,Type,case\nd1,aspirin,DRUG,ignore\n,"Smith, ""Jo""",PER,\n',
+    "terms.tsv": 'class\tterm\tcase\tid\nDRUG\taspirin\tignore\td1\nPER\t"Smith, ""Jo"""\n',
     "blank.csv": '\n\nsurface,label,id,case\n\naspirin,DRUG,d1,ignore\n"Smith, ""Jo""",PER\n',
     "plain.tsv": 'aspirin\tDRUG\td1\tignore\n"Smith, ""Jo"""\tPER\n',
     "lines.jsonl": '{"surface": "aspirin", "label": "DRUG", "id": "d1", "case": "ignore"}\n\n'

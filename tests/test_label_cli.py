@@ -45,6 +45,16 @@ def test_rules_vote_with_the_dictionary(folder: Path) -> None:
     assert "accuracy" in said
 
 
+def test_what_a_dictionary_may_not_mean_is_said(folder: Path) -> None:
+    (folder / "names.csv").write_text("aspirin,DRUG\nRome,LOC\nYork,loc\nTea,Drug\n")
+    _, said = labelled(folder)
+    assert "DRUG and Drug are types that differ in their case only" in said
+    assert "LOC and loc are types that differ in their case only" in said
+    (folder / "names.csv").write_text("D1,Zed\nD2,Yak\n")
+    _, said = labelled(folder)
+    assert "no name was found: check which column holds the names" in said
+
+
 def test_a_vote_keeps_what_abstaining_leaves_open(folder: Path) -> None:
     (folder / "notes.txt").write_text("Then Zed met Dr Who in Rome", encoding="utf-8")
     labelled(folder, f"--rules={folder / 'rules.json'}", "--abstain")

@@ -113,6 +113,8 @@ def summary_lines(summary: Summary) -> list[str]:
         f"matches: {summary.matches}",
         *(f"  {label}: {count}" for label, count in sorted(summary.types.items())),
     ]
+    if not summary.matches:
+        lines.append("no name was found: check which column holds the names, and --case")
     if summary.words_unknown:
         lines.append(f"words marked unknown: {summary.words_unknown}")
     if summary.ambiguous:

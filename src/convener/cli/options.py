@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from enum import StrEnum
+from itertools import groupby
 from typing import Annotated
 
 import typer
@@ -108,6 +109,9 @@ def gazetteer(
             f"{len(loaded.ambiguous)} names of {path} have several types and stay ambiguous, "
             f"such as {name} ({', '.join(labels)})"
         )
+    for _, alike in groupby(sorted(loaded.labels, key=str.casefold), str.casefold):
+        if len(types := list(alike)) > 1:
+            lines.append(f"{' and '.join(types)} are types that differ in their case only")
     for line in lines:
         err.print(line, markup=False)
     return loaded

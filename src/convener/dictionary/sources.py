@@ -17,6 +17,7 @@ from convener.errors import DataError, short
 from convener.text.formats.lines import Line, OnError, numbered_lines
 
 COLUMNS = ("surface", "label", "id", "case", "priority")
+ALIASES = {"name": "surface", "term": "surface", "type": "label", "class": "label"}
 ROW_LINES = 20
 
 Row = tuple[str, dict[str, str]]
@@ -68,13 +69,22 @@ def _table(lines: Iterator[Line], delimiter: str, on_error: OnError) -> Iterator
         if not any(cell.strip() for cell in cells):
             continue
         if names is None:
-            header = tuple(cell.strip().lower() for cell in cells)
-            names = header if {"surface", "label"} & set(header) else COLUMNS
-            if names is header:
+            header = _header(cells)
+            names = header or COLUMNS
+            if header:
                 if "surface" not in header:
                     raise line.error("the header has no column 'surface': name the column of names")
                 continue
         yield f"{line.path}:{line.number}", dict(zip(names, cells, strict=False))
+
+
+def _header(cells: list[str]) -> tuple[str, ...]:
+    """The columns that a first row names, none if it seems to be a row like the others."""
+    given = [cell.strip().lower() for cell in cells]
+    if {"surface", "label"} & set(given):
+        return tuple(given)
+    header = tuple(ALIASES.get(cell, cell) for cell in given)
+    return header if {"surface", "label"} <= set(header) else ()
 
 
 def _cells(
