@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from hypothesis import given
+from hypothesis import strategies as st
 
 from convener import Document, Entity, Recogniser, evaluate, load, train
 from convener.errors import ConfigError, DataError
 from convener.models.expert import Expert
 from convener.models.layout import Rows
+from convener.models.spans import SPANS, START
 from convener.recipes.bond import Bond, BondConfig, pseudo_labels
 from convener.recipes.rounds import Runner
 from convener.recipes.run import RunConfig, make_expert, override, parse_config
@@ -284,22 +287,35 @@ def test_targets_follow_the_equations(targets: str, reweight: float) -> None:
         np.array([[0.1, 0.1, 0.8]], dtype=np.float32),
     ]
     f = np.concatenate(q).sum(axis=0)
-    found, weights = pseudo_labels(q, config)
-    for rows, given, kept in zip(q, found, weights, strict=True):
+    found, weights = pseudo_labels(q, lambda rows: rows[:, None, None], config)
+    for rows, found_rows, kept in zip(q, found, weights, strict=True):
         expected = rows**2 / f**reweight if targets == "squared" else rows
         expected = expected / expected.sum(axis=1, keepdims=True)
         np.testing.assert_array_equal(kept, expected.max(axis=1) > 0.75)
         if targets == "hard":
             expected = np.eye(3)[rows.argmax(axis=1)]
-        np.testing.assert_allclose(given, expected, rtol=1e-5)
+        np.testing.assert_allclose(found_rows, expected, rtol=1e-5)
 
 
-def test_the_answers_of_readers_are_re_weighted_whole() -> None:
-    q = [np.array([[0.8, 0.2], *[[0.99, 0.01]] * 9], dtype=np.float32)]
-    frequency = q[0].sum(axis=0)
-    targets, _ = pseudo_labels(q, BondConfig())
-    no, yes = q[0][0] ** 2 / frequency
-    assert targets[0][0, 1] == pytest.approx(yes / (no + yes))
+@given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(0, 4), st.sampled_from([0.5, 1.0]))
+def test_what_readers_teach_each_other_does_not_depend_on_the_width_of_spans(
+    seed: int, width: int, wider: int, power: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    types, config = 2, BondConfig(reweight=power)
+
+    def by_word(rows: Rows) -> Rows:
+        return rows.reshape(5, -1, types, 2)
+
+    yes = rng.uniform(0.01, 0.99, (5, SPANS + width + wider, types)).astype(np.float32)
+    grid = np.stack([1 - yes, yes], axis=-1)
+    narrow = grid[:, : SPANS + width]
+    (all_targets,), _ = pseudo_labels([grid.reshape(-1, 2)], by_word, config)
+    (targets,), _ = pseudo_labels([narrow.reshape(-1, 2)], by_word, config)
+    np.testing.assert_array_equal(by_word(all_targets)[:, : SPANS + width], by_word(targets))
+    f = grid[:, START].astype(np.float64).sum(axis=0) ** power
+    expected = grid[2, SPANS, 1].astype(np.float64) ** 2 / f[1]
+    np.testing.assert_allclose(by_word(targets)[2, SPANS, 1], expected / expected.sum(), rtol=1e-5)
 
 
 def test_more_experts_than_groups(labelled: list[Document], run_config: MakeConfig) -> None:

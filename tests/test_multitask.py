@@ -236,6 +236,7 @@ def test_a_panel_of_readers_goes_through_all_stages(
         "bond.warmup_rounds": 4,
         "bond.expert_rounds": 1,
         "bond.self_rounds": 2,
+        "bond.reweight": 1.0,
     }
     listener = Stages()
     config = reader_config(panel, **settings)

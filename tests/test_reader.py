@@ -622,6 +622,16 @@ def test_a_reader_that_has_answered_can_be_cloned_and_taught(
     )
 
 
+def test_the_first_row_of_a_word_says_what_begins_there(reader: MakeReader) -> None:
+    layout = reader(LABELS).layout
+    table = layout.by_word(layout.allowed(NESTED))
+    assert table.shape[0] == len(NESTED.words())
+    assert table.shape[2:] == (len(LABELS), 2)
+    begins = {(e.start, LABELS.index(e.label)) for e in NESTED.entities}
+    told = {(NESTED.words()[word][0], kind) for word, kind in np.argwhere(table[:, 0, :, 1])}
+    assert told == begins
+
+
 def test_a_copy_of_what_was_taught_and_put_back_asks_its_questions_anew(reader: MakeReader) -> None:
     expert = stirred(reader(LABELS, shared_layers=1))
     early = {name: values.clone() for name, values in expert.learned_state().items()}

@@ -91,6 +91,14 @@ class Layout(ABC):
     def decode(self, document: Document, probabilities: Rows) -> tuple[Entity, ...]:
         """Entities of a document from the probabilities [rows, classes] of its rows."""
 
+    def by_word(self, rows: Rows) -> Rows:
+        """The rows [rows, classes] of a document as [words, rows of a word, kinds, classes].
+
+        The classes of a kind are those that exclude each other. How frequent they are the first
+        row of each word tells.
+        """
+        return rows[:, None, None]
+
     def padded(self, examples: Sequence[Example]) -> Padded:
         """Examples padded on the right to the longest."""
         size = (len(examples), max(len(example.ids) for example in examples))

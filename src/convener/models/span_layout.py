@@ -75,6 +75,10 @@ class SpanLayout(Layout):
             )
         return allowed_grid(document, self.labels, self.width, not self.flat).reshape(-1, 2)
 
+    def by_word(self, rows: Rows) -> Rows:
+        """A kind for each type, and starts first: their number does not depend on the width."""
+        return rows.reshape(-1, SPANS + self.width, len(self.labels), 2)
+
     def decode(self, document: Document, probabilities: Rows) -> tuple[Entity, ...]:
         """All spans that are believed, or of a flat reader the best that do not overlap."""
         grid = probabilities[:, 1].reshape(-1, SPANS + self.width, len(self.labels))

@@ -10,7 +10,8 @@ The distant labels ŷ of a dictionary are incomplete and noisy. The recipe has t
    Sinkhorn plan of exp(score / τ), τ being in units of the scores' spread, so no expert starves.
 3. *Self-training.* The ensemble of the experts re-labels every document, each expert is a student
    of these pseudo labels, and the students become the next teacher. Targets are *squared*,
-   t = (q²/fᵇ) / Σ(q²/fᵇ) with f_c = Σ q_c over the first sub-words of the whole corpus; *soft*,
+   t = (q²/fᵇ) / Σ(q²/fᵇ) with f_c = Σ q_c over the first sub-words of the whole corpus (of readers,
+   over its starts of a type, since a word has a cell of the grid for each width of a span); *soft*,
    t = q; or *hard*, the likeliest class of q. Only words with max t > `confidence` count. BOND has
    b = 1, which makes entities of words that the teacher is unsure of, since few words are
    entities: recall, at a price in precision. The default takes half of that, the root of f.
@@ -194,7 +195,8 @@ class Bond(Recipe):
         figures: Figures = {}
         if round_ % self.config.refresh == 0:
             figures = self.relabel()
-        targets, weights = pseudo_labels(self.pseudo, self.config)
+        layout = self.experts[0].layout
+        targets, weights = pseudo_labels(self.pseudo, layout.by_word, self.config)
         kept = sum(float(w.sum()) for w in weights) / max(1, sum(len(w) for w in weights))
         objective = SoftObjective(targets, weights, _LOSSES[self.config.loss])
         everything = [self.corpus.examples] * len(self.experts)
@@ -264,24 +266,25 @@ def _agreement(beliefs: Sequence[Sequence[Rows]]) -> Figures:
 
 
 def pseudo_labels(
-    probabilities: Sequence[Rows], config: BondConfig
+    probabilities: Sequence[Rows], by_word: Callable[[Rows], Rows], config: BondConfig
 ) -> tuple[list[Rows], list[Rows]]:
     """Targets t [rows, classes] and weights [rows] of each document from the ensemble's q.
 
-    Rows of two classes answer yes or no, as those of readers do, and are divided by all of f: what
-    only one expert finds would be lost otherwise.
+    `by_word` is that of the experts' layout, by which f is counted.
     """
-    q = np.concatenate(list(probabilities)).astype(np.float64)
-    targets = q
-    if config.targets == "squared":
-        power = config.reweight if q.shape[1] > 2 else 1.0
-        targets = q**2 / np.maximum(q.sum(axis=0), 1e-12) ** power
-        targets /= targets.sum(axis=1, keepdims=True)
-    weights = (targets.max(axis=1) > config.confidence).astype(np.float32)
-    if config.targets == "hard":
-        targets = np.eye(q.shape[1])[q.argmax(axis=1)]
-    ends = np.cumsum([len(document) for document in probabilities])[:-1]
-    return np.split(targets.astype(np.float32), ends), np.split(weights, ends)
+    frequency = sum(by_word(q)[:, 0].sum(axis=0, dtype=np.float64) for q in probabilities)
+    divisor = np.maximum(frequency, 1e-12) ** config.reweight
+    targets, weights = list[Rows](), list[Rows]()
+    for q in probabilities:
+        t = q
+        if config.targets == "squared":
+            t = (by_word(q).astype(np.float64) ** 2 / divisor).reshape(q.shape)
+            t /= t.sum(axis=1, keepdims=True)
+        weights.append((t.max(axis=1) > config.confidence).astype(np.float32))
+        if config.targets == "hard":
+            t = np.eye(q.shape[1])[q.argmax(axis=1)]
+        targets.append(t.astype(np.float32))
+    return targets, weights
 
 
 def derived_seed(*parts: int) -> int:
