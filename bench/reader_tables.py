@@ -77,9 +77,10 @@ def unseen_types() -> str:
 def nested_distant() -> str:
     """Readers taught by a dictionary's nested labels."""
     return table(
-        ["", "sentences", "precision", "recall", "F1", "inner entities found"],
+        ["names", "", "sentences", "precision", "recall", "F1", "inner entities found"],
         (
             [
+                f"right at least {100 * row['right']:.0f} %" if row["right"] else "all",
                 row["method"],
                 f"{row['train_sentences']:,}" if row["dev_curve"] else "–",
                 *(f"{row[name]:.1f}" for name in ("precision", "recall", "f1")),
