@@ -53,6 +53,14 @@ def test_every_kind_of_trouble_is_found() -> None:
     assert most.examples[1] == ("A bath in ", "bath", " , a bath in Bath .")
 
 
+def test_names_that_are_written_small_are_told_from_words() -> None:
+    listed = [Entry("May", "PER"), Entry("Warfarin", "DRUG"), Entry("Asthma", "DIS", case="ignore")]
+    texts = ["Warfarin or warfarin , may he take warfarin ?", "asthma , ASPIRIN and oslo"]
+    result = audit(map(Document, texts), Gazetteer([*listed, Entry("Oslo", "LOC")]))
+    assert {e.surface: n for e, n in result.passed_over.items()} == {"Warfarin": 2, "Oslo": 1}
+    assert result.ordinary_words() == []
+
+
 def test_gold_tells_which_names_are_wrong() -> None:
     gold = [
         Document(TEXTS[0], (Entity(0, 3, "PER"), Entity(8, 11, "PER"), Entity(15, 23, "LOC"))),
@@ -146,6 +154,10 @@ def test_the_command_shows_trouble_and_writes_a_page(tmp_path: Path) -> None:
         f"--html={page}",
     )
     assert "names that never match: 1, such as Oslo" in done.stdout
+    assert "passed over" not in done.stdout
+    (tmp_path / "more.txt").write_text("bath in oslo", encoding="utf-8")
+    said = convener("audit", tmp_path / "more.txt", tmp_path / "names.csv").stdout
+    assert "in lower case that are passed over: 1, 1 times, such as Oslo: --case ignore" in said
     assert "by gold: precision 25.0 %, recall 100.0 %" in done.stdout
     for heading in ("Several types", "Also an ordinary word", "Wrong most often"):
         assert heading in done.stdout

@@ -108,6 +108,11 @@ def lead_lines(result: Audit) -> list[str]:
     if result.absent:
         names += ", such as " + ", ".join(entry.surface for entry in result.absent[:5])
     lines.append(names)
+    if missed := result.passed_over:
+        lines.append(
+            f"names in lower case that are passed over: {len(missed)}, {missed.total()} times, "
+            f"such as {missed.most_common(1)[0][0].surface}: --case ignore matches them"
+        )
     if result.gold_entities:
         lines.append(
             f"by gold: precision {100 * result.precision:.1f} %, recall {100 * result.recall:.1f} %"
@@ -149,6 +154,12 @@ def sections(result: Audit, most: int) -> "list[Section]":
             "Written with a capital here, but more frequent in lower case: keep the case exact.",
             "plain",
             result.ordinary_words(),
+        ),
+        Section(
+            "Passed over in lower case",
+            "Written with a capital in the dictionary, and no common words: case ignore matches.",
+            ("name", "type", "times"),
+            [[e.surface, e.label, n] for e, n in result.passed_over.most_common(most)],
         ),
         counted(
             "Mostly matched in lower case",

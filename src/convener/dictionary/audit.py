@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from convener.dictionary.entries import Form
 from convener.dictionary.gazetteer import Entry, Gazetteer, Match
 from convener.dictionary.labeller import Labeller, Summary
 from convener.errors import DataError
@@ -55,11 +56,16 @@ class Record:
 
 @dataclass(slots=True)
 class Audit:
-    """Records of all names that occur, by name and type, and what is known of the rest."""
+    """Records of all names that occur, by name and type, and what is known of the rest.
+
+    `passed_over` are names with a capital that occur as lower-case words and are no common ones,
+    which only the case `ignore` would match.
+    """
 
     summary: Summary
     records: dict[tuple[str, str], Record]
     absent: list[Entry]
+    passed_over: Counter[Entry]
     conflicts: Counter[tuple[str, str]]
     gold_entities: int = 0
     found: int = 0
@@ -90,8 +96,10 @@ class Audit:
 
     def ordinary_words(self) -> list[Record]:
         """Names with capitals that occur more often as a lower-case word than as a match."""
+        passed_over = {(entry.surface, entry.label) for entry in self.passed_over}
+        named = (record for name, record in self.records.items() if name not in passed_over)
         return _ranked(
-            (r for r in self.records.values() if r.capitalised and r.plain > r.matches),
+            (r for r in named if r.capitalised and r.plain > r.matches),
             lambda record: record.plain,
         )
 
@@ -161,7 +169,14 @@ def audit(
     for record in records.values():
         record.plain = plain[record.surface.lower()]
     absent = [entry for entry in gazetteer if (entry.surface, entry.label) not in records]
-    return Audit(summary, records, absent, conflicts, wanted, found)
+    missed = Counter(
+        {
+            entry: plain[entry.surface.lower()]
+            for entry in gazetteer
+            if entry.surface.lower() in plain and Form.of(entry).rule == "capitals"
+        }
+    )
+    return Audit(summary, records, absent, missed, conflicts, wanted, found)
 
 
 def _add(
