@@ -14,8 +14,8 @@ labels are known on the training text only, so that is where they are scored. Th
 is the first 3,000 sentences of conll03, in whole documents, and a path is a folder with the files
 of such a set. `beats_bond` is how often, when test documents are drawn anew, a row's F1 is above
 that of BOND with the same seed (paired bootstrap), whose counts by document are kept beside the
-results. Rows that the results file already has are not run again; figures of every round go to a
-file beside it.
+results; so BOND runs first. Rows that the results file already has are not run again; figures of
+every round go to a file beside it.
 """
 
 import argparse
@@ -85,6 +85,7 @@ def main() -> None:
         for method in options.method
         if method != "dictionary" or seed == options.seed[0]
     ]
+    wanted.sort(key=lambda job: job["method"] != "bond")
     jobs.run_all(__file__, wanted, options.results, KEY, options.jobs)
 
 
