@@ -87,3 +87,9 @@ def test_every_dependency_is_pinned() -> None:
     names = {re.split(r"[\[><=]", requirement)[0].lower() for requirement in wanted}
     assert names <= {pin.split("==")[0].lower() for pin in pins}
     assert "torch==2.13.0" in pins
+
+
+def test_the_package_shows_what_it_has() -> None:
+    assert set(convener.__all__) <= set(dir(convener))
+    typed = (SOURCE / "__init__.py").read_text(encoding="utf-8").partition("_LAZY")[0]
+    assert all(re.search(rf"import .*\b{name}\b", typed) for name in convener.__all__)

@@ -18,7 +18,7 @@ from convener.errors import ConfigError, ConvenerError, DataError, ModelError
 from convener.text import Document, Entity
 
 if TYPE_CHECKING:
-    from convener.api import evaluate, export, label, load, train
+    from convener.api import distill, evaluate, export, label, load, train
     from convener.inference.recogniser import Recogniser
     from convener.recipes.run import RunConfig
     from convener.text.formats.conversion import convert
@@ -62,3 +62,7 @@ def __getattr__(name: str) -> object:
     if name not in _LAZY:
         raise AttributeError(f"module 'convener' has no attribute {name!r}")
     return getattr(import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})
