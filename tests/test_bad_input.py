@@ -67,6 +67,16 @@ def test_bad_training_data(
     assert [path.name for path in tmp_path.iterdir()] == ["data.jsonl"]
 
 
+@pytest.mark.parametrize("name", ["notes.csv", "page.HTML", "notes.txt.gz", "report.pdf"])
+def test_what_is_no_text_is_not_read_as_text(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("note_id,text\n1,She took aspirin\n")
+    (tmp_path / "names.csv").write_text("aspirin,DRUG\n")
+    line = refusal("label", name, "names.csv", "-o", "out.jsonl", folder=tmp_path)
+    assert line.startswith(f"{name}: expected text or labelled documents, got {Path(name).suffix}")
+    assert line.endswith('{"text": "…"} a line')
+    assert not (tmp_path / "out.jsonl").exists()
+
+
 @pytest.mark.parametrize("asked", [("-o", "model"), ("--expert", "a", "--library", "b")])
 def test_one_expert_has_nobody_to_learn_beside(tmp_path: Path, asked: tuple[str, ...]) -> None:
     (tmp_path / "data.jsonl").write_text(GOOD)

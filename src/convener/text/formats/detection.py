@@ -24,6 +24,20 @@ ENDINGS: dict[str, Format] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
 }
+_OTHER = {
+    ".csv",
+    ".xlsx",
+    ".xls",
+    ".html",
+    ".htm",
+    ".xml",
+    ".pdf",
+    ".docx",
+    ".doc",
+    ".rtf",
+    ".gz",
+    ".zip",
+}
 _DOCBIN = b"\x78\x9c"
 _LIST = re.compile(r"\[\s*(\{|\]|$)")
 _LINES = 30
@@ -33,7 +47,7 @@ def of_place(path: Path) -> Literal["spacy", "brat", "datasets"] | None:
     """The format of what is no file of lines.
 
     Raises:
-        DataError: a folder in no format that is known.
+        DataError: a folder in no format that is known, or a file that by its name is no text.
     """
     if path.is_dir():
         if (path / "state.json").is_file() or (path / "dataset_dict.json").is_file():
@@ -41,7 +55,13 @@ def of_place(path: Path) -> Literal["spacy", "brat", "datasets"] | None:
         if next(path.rglob("*.ann"), None) is not None:
             return "brat"
         raise DataError(
-            f"{path}: cannot be read (a folder without .ann files of brat's or a saved dataset)"
+            f"{path}: cannot be read (a folder without .ann files of brat's or a saved dataset): "
+            'write its texts as JSON Lines, {"text": "…"} a line'
+        )
+    if path.suffix.lower() in _OTHER:
+        raise DataError(
+            f"{path}: expected text or labelled documents, got {path.suffix}: write its texts as "
+            'JSON Lines, {"text": "…"} a line'
         )
     if path.suffix.lower() == ".ann":
         return "brat"
