@@ -11,11 +11,10 @@ class ReaderConfig(EncoderConfig):
     """What a reader is made of.
 
     `questions` by label; left open, they are those of a known scheme or of the labels' words.
-    `shared_layers` lower layers
-    read questions and contexts apart, 0 is exactly the paper. `negatives` is how many types
-    without an entity a sentence is asked about in training, left open all. `balance` b weighs a
-    type of n entities by n^−b. Spans of more than `width` words are never found; left open, and
-    `nested` likewise, they are read off the training documents.
+    `shared_layers` lower layers read questions and contexts apart, 0 is exactly the paper.
+    `negatives` is how many types without an entity a sentence is asked about in training, left open
+    all. `balance` b weighs a type of n entities by n^−b. Spans of more than `width` words are never
+    found; left open, and `nested` likewise, they are read off the training documents.
     """
 
     window: int = Field(default=192, ge=16)
