@@ -353,6 +353,15 @@ def test_types_that_are_no_different_names(labels: list[str]) -> None:
 def test_settings_that_do_not_exist(run_config: MakeConfig) -> None:
     with pytest.raises(ConfigError, match=r"no setting 'bond\.expertz'"):
         override(run_config(), {"bond.expertz": 3})
+    for path, near in (
+        ("round_steps", "bond.round_steps"),
+        ("bond.learning_rate", "generator.learning_rate or optimiser.learning_rate"),
+        ("bond.expertz", "bond.experts"),
+        ("dropout", "tagger.dropout or reader.dropout or generator.dropout"),
+        ("zzz", "seed or bond.experts"),
+    ):
+        with pytest.raises(ConfigError, match=f"'{path}': expected one such as {near}$"):
+            override(run_config(), {path: 1})
     for path in ("seed.x.y", "bond.tau.x", "nothing"):
         with pytest.raises(ConfigError, match="no setting"):
             override(run_config(), {path: 1})

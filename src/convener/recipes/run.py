@@ -2,8 +2,9 @@
 
 import hashlib
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -110,9 +111,21 @@ def override(config: RunConfig, changes: Mapping[str, object]) -> RunConfig:
         for parent in parents:
             section = section.get(parent) if isinstance(section, dict) else None
         if not isinstance(section, dict) or name not in section:
-            raise ConfigError(f"no setting {path!r}: expected one such as seed or bond.experts")
+            known = list(_settings(RunConfig().model_dump()))
+            near = [p for p in known if p.rpartition(".")[2] == path.rpartition(".")[2]]
+            near = near or get_close_matches(path, known, 1) or ["seed", "bond.experts"]
+            raise ConfigError(f"no setting {path!r}: expected one such as {' or '.join(near)}")
         section[name] = value
     return parse_config(content)
+
+
+def _settings(content: Mapping[str, object], parents: str = "") -> Iterator[str]:
+    """The path of every setting."""
+    for name, value in content.items():
+        if isinstance(value, dict):
+            yield from _settings(value, f"{parents}{name}.")
+        else:
+            yield parents + name
 
 
 def parse_config(content: object) -> RunConfig:
