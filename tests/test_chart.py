@@ -41,6 +41,8 @@ def test_lines_are_named_and_names_escaped() -> None:
 
 def test_charts_stand_side_by_side() -> None:
     chart = line_chart("One", ["a"], {"": [1.0]})
+    alone = ElementTree.fromstring(side_by_side([chart]))
+    assert (alone.get("width"), alone.get("height")) == (str(WIDTH), str(HEIGHT))
     whole = ElementTree.fromstring(side_by_side([chart] * 3))
     places = [group.get("transform") for group in whole]
     assert places == ["translate(0,0)", "translate(360,0)", "translate(0,270)"]

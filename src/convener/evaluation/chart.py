@@ -108,6 +108,7 @@ def line_chart(
 
 def side_by_side(charts: Sequence[Markup], across: int = 2) -> Markup:
     """One SVG of several charts, so many in a row."""
+    across = min(across, len(charts))
     rows = math.ceil(len(charts) / across)
     gap = 20
     width, height = across * (WIDTH + gap) - gap, rows * (HEIGHT + gap) - gap
