@@ -148,7 +148,7 @@ def test_bad_dictionaries(tmp_path: Path, content: str, expected: str) -> None:
 
 def test_a_dictionary_with_doubtful_rows_says_so(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("Jordan took aspirin\n")
-    rows = "aspirin,DRUG\naspirin,DRUG\n,DRUG\nJordan,PER\nJordan,LOC\n"
+    rows = "aspirin,DRUG\naspirin,DRUG\n,DRUG\nJordan,PER\nJordan,LOC\nthe tea,\n,A\n,B\n"
     (tmp_path / "names.csv").write_text(rows)
     done = subprocess.run(
         [PROGRAM, "label", tmp_path / "notes.txt", tmp_path / "names.csv", "-o", "-"],
@@ -157,7 +157,9 @@ def test_a_dictionary_with_doubtful_rows_says_so(tmp_path: Path) -> None:
         check=True,
     )
     names = tmp_path / "names.csv"
-    assert f"1 rows of {names} cannot be used: {names}:3: expected a name" in done.stderr
+    assert f"4 rows of {names} cannot be used: {names}:3: expected a name" in done.stderr
+    assert f"; {names}:6: the name 'the tea' has no label; {names}:7: expected" in done.stderr
+    assert f"{names}:8" not in done.stderr
     assert f"1 rows of {names} repeat a name" in done.stderr
     assert "such as Jordan (LOC, PER)" in done.stderr
     assert "Jordan (LOC/PER): 1" in done.stderr

@@ -95,10 +95,12 @@ def gazetteer(
     skipped.report()
     lines = []
     if loaded.unusable:
-        lines.append(f"{len(loaded.unusable)} rows of {path} cannot be used: {loaded.unusable[0]}")
+        lines.append(
+            f"{len(loaded.unusable)} rows of {path} cannot be used: {_some(loaded.unusable)}"
+        )
     if loaded.left_out:
         lines.append(
-            f"{len(loaded.left_out)} names of {path} are left out: {loaded.left_out[0]} "
+            f"{len(loaded.left_out)} names of {path} are left out: {_some(loaded.left_out)} "
             "(case exact or ignore in its row keeps it)"
         )
     if loaded.duplicates:
@@ -115,6 +117,10 @@ def gazetteer(
     for line in lines:
         err.print(line, markup=False)
     return loaded
+
+
+def _some(reasons: list[str]) -> str:
+    return "; ".join(reasons[:3]) + (" …" if len(reasons) > 3 else "")
 
 
 def tell_malformed(count: int) -> None:
