@@ -4,7 +4,7 @@
 
 `dense` reads each type's question with each context in a call of its own and scores all pairs of
 sub-words by a head of 1,536 hidden units; `exact` is the reader as it is by default; `shared` the
-same with its four lower layers apart. The first words of GENIA's dev split go through each,
+same with its five lower layers apart. The first words of GENIA's dev split go through each,
 8 sentences at a time, to predict or to train, in a process of its own. Time is the median of
 three passes after one (of fewer, where they take over a minute), memory what a pass adds to the
 peak of the process (or of the GPU).
@@ -99,7 +99,7 @@ def run(task: str, method: str, mode: str, types: int, device: str, size: int) -
         if words >= size:
             break
     labels = LABELS[:types]
-    config = ReaderConfig(width=16, nested=True, shared_layers=4 if method == "shared" else 0)
+    config = ReaderConfig(width=16, nested=True, shared_layers=5 if method == "shared" else 0)
     reader = Reader.create(labels, config, seed=0).to(device)
     examples = sorted(reader.examples(documents), key=len)
     batches = [examples[i : i + BATCH] for i in range(0, len(examples), BATCH)]
