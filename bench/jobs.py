@@ -74,9 +74,9 @@ def run_all(
 
     def work(job: Row) -> None:
         with lock:
-            done = next((row for row in read(results) if of(row) == of(job)), None)
-        if done is not None:
-            if done.get("settings") != job.get("settings"):
+            there = next((row for row in read(results) if of(row) == of(job)), None)
+        if there is not None:
+            if there.get("settings") != job.get("settings"):
                 print(f"{of(job)} is there with other settings: give --results", file=sys.stderr)
                 failed.append(job)
             return

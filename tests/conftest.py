@@ -1,7 +1,8 @@
 """A tiny random encoder, made here, and toy data that it can learn in seconds."""
 
 import os
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,15 @@ def data_folder() -> Path:
     if not folder:
         pytest.skip("CONVENER_DATA is not set: no real data at hand")
     return Path(folder)
+
+
+@pytest.fixture(scope="module")
+def benches() -> Iterator[Path]:
+    """The folder of the benchmarks, whose scripts a module's tests can import."""
+    folder = Path(__file__).parents[1] / "bench"
+    sys.path.insert(0, str(folder))
+    yield folder
+    sys.path.remove(str(folder))
 
 
 @pytest.fixture(scope="session")

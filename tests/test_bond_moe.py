@@ -1,7 +1,5 @@
 """The rows of the benchmark: each trains, and none reads a gold label that it should not."""
 
-import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -23,15 +21,12 @@ READ_GOLD = {"gold", "bond-published"}
 
 
 @pytest.fixture(scope="module")
-def bench() -> Iterator[ModuleType]:
+def bench(benches: Path) -> ModuleType:
     """The benchmark's module."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
-    try:
-        import bond_moe
+    del benches
+    import bond_moe
 
-        yield bond_moe
-    finally:
-        sys.path.pop(0)
+    return bond_moe
 
 
 @pytest.fixture(scope="module")

@@ -199,6 +199,9 @@ def test_what_cannot_be_chosen_from_is_refused(
         assert "\n" not in str(error.value)
     with pytest.raises(ConfigError, match="empty library"):
         adapt_library(empty, labelled, QUESTIONS)
+    with pytest.raises(DataError, match="gold labels in the dev set"):
+        train_expert(labelled, "new", tmp_path / "new", dev=["Rome"], config=config())
+    assert not (tmp_path / "new").exists()
     for sample in ([], [labelled[0].text], [Document("Rome", (Entity(0, 4, "CITY"),))]):
         with pytest.raises(DataError, match="in the labelled sample, got"):
             adapt_library(library, labelled, QUESTIONS, gold=sample)

@@ -21,10 +21,10 @@ class Counting(Expert):
         self.rounds = nn.Parameter(torch.zeros(1))
 
     def forward(self, batch: Batch) -> Tensor:
-        raise NotImplementedError
+        return self.rounds
 
     def embed(self, batch: Batch) -> Tensor:
-        raise NotImplementedError
+        return self.rounds
 
     def new_parameters(self) -> list[nn.Parameter]:
         return []

@@ -74,13 +74,12 @@ def train_expert(
     training = list(as_documents(documents))
     gold = list(as_documents(dev)) if dev is not None else None
     check_labelled(training)
+    labels = config.labels or labels_of(training)
+    check_gold(gold, labels)
     folder = Path(library)
     shelf = _opened(folder, config, base)
     if name in shelf.names:
         raise ConfigError(f"{folder} has an expert {name!r} already: remove it or choose a name")
-    labels = config.labels or labels_of(training)
-    if gold is not None:
-        check_gold(gold, labels)
     questions = questions_for(labels, config.reader.questions)
     width, nested = longest_entity(training), nests(training)
     made: Instructed | Trained
@@ -179,14 +178,13 @@ def adapt_library(
     cards = shelf.cards()
     target = list(as_documents(texts))
     questions = dict(types) if isinstance(types, Mapping) else questions_for(types)
+    labelled = list(as_documents(gold)) if gold is not None else None
+    check_gold(labelled, list(questions), "the labelled sample")
     texts_of = [document.text for document in target]
     memory = Memory(shelf)
     vector = memory.vector(
         f"{config.seed} {fingerprint(target)}", lambda: domain(texts_of, config.seed)[0]
     )
-    labelled = list(as_documents(gold)) if gold is not None else None
-    if labelled is not None:
-        check_gold(labelled, list(questions), "the labelled sample")
     sample = labelled or [
         target[index] for index in sampled(len(target), config.sentences, config.seed)
     ]

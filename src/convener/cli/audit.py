@@ -108,10 +108,10 @@ def lead_lines(result: Audit) -> list[str]:
     if result.absent:
         names += ", such as " + ", ".join(entry.surface for entry in result.absent[:5])
     lines.append(names)
-    if missed := result.passed_over:
+    if small := result.passed_over:
         lines.append(
-            f"names in lower case that are passed over: {len(missed)}, {missed.total()} times, "
-            f"such as {missed.most_common(1)[0][0].surface}: --case ignore matches them"
+            f"names in lower case that are passed over: {len(small)}, {small.total()} times, "
+            f"such as {small.most_common(1)[0][0].surface}: --case ignore matches them"
         )
     if result.gold_entities:
         lines.append(

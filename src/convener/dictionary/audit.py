@@ -168,15 +168,14 @@ def audit(
         raise DataError("expected gold for the documents of the corpus, got more of it")
     for record in records.values():
         record.plain = plain[record.surface.lower()]
-    absent = [entry for entry in gazetteer if (entry.surface, entry.label) not in records]
-    missed = Counter(
-        {
-            entry: plain[entry.surface.lower()]
-            for entry in gazetteer
-            if entry.surface.lower() in plain and Form.of(entry).rule == "capitals"
-        }
-    )
-    return Audit(summary, records, absent, missed, conflicts, wanted, found)
+    absent, passed_over = list[Entry](), Counter[Entry]()
+    for entry in gazetteer:
+        if (entry.surface, entry.label) not in records:
+            absent.append(entry)
+        times = plain[entry.surface.lower()]
+        if times and Form.of(entry).rule == "capitals":
+            passed_over[entry] = times
+    return Audit(summary, records, absent, passed_over, conflicts, wanted, found)
 
 
 def _add(

@@ -3,12 +3,10 @@
 A base is known by the SHA-256 of its weights, so an expert is never put on another one.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -17,6 +15,7 @@ from convener.errors import ModelError
 from convener.models.generator_config import GeneratorConfig
 from convener.models.reader import Reader
 from convener.models.reader_config import ReaderConfig
+from convener.models.weights import fingerprint_of
 
 if TYPE_CHECKING:
     from convener.models.generator import Generator
@@ -79,14 +78,8 @@ def generator(config: GeneratorConfig, base: str, labels: Sequence[str]) -> "Gen
 
 def fingerprint(model: nn.Module) -> str:
     """SHA-256 of all weights but those of LoRA, whether or not it is there."""
-    digest = hashlib.sha256()
     named = {name.replace(".base_layer.", "."): v for name, v in model.state_dict().items()}
-    for name, values in sorted(named.items()):
-        if ".lora_" not in name:
-            digest.update(name.encode())
-            content = values.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-            digest.update(memoryview(content.numpy()))
-    return digest.hexdigest()
+    return fingerprint_of({name: v for name, v in named.items() if ".lora_" not in name})
 
 
 def _other_than_its_base(what: str) -> ModelError:

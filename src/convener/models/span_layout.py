@@ -81,8 +81,7 @@ class SpanLayout(Layout):
 
     def decode(self, document: Document, probabilities: Rows) -> tuple[Entity, ...]:
         """All spans that are believed, or of a flat reader the best that do not overlap."""
-        grid = probabilities[:, 1].reshape(-1, SPANS + self.width, len(self.labels))
-        spans = positive(grid)
+        spans = positive(self.by_word(probabilities)[..., 1])
         if not self.config.nested:
             spans = best_apart(spans)
         offsets = document.words()

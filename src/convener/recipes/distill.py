@@ -8,14 +8,12 @@ The student answers at the cost of one expert. The divergence is the true one, Î
 (Hinton et al., 2015, at temperature 1); the whole distribution is taught, not the likeliest class.
 """
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 from accelerate import Accelerator
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
@@ -24,6 +22,7 @@ from convener.errors import ConfigError, DataError
 from convener.evaluation.scores import score
 from convener.models.expert import Expert
 from convener.models.layout import Example
+from convener.models.weights import fingerprint_of
 from convener.panel.panel import Panel
 from convener.recipes.bond import derived_seed
 from convener.recipes.checks import check_gold
@@ -82,8 +81,7 @@ class Distillation(Recipe):
         """What each round learns from, and in how many steps."""
         rounds, given = self.config.rounds, self.config.round_steps
         whole = [self.examples] * rounds
-        few = rounds > len(self.examples) or self._pass(self.examples) <= MIN_ROUND_STEPS
-        if given or few:
+        if given or rounds > len(self.examples) or self._pass(self.examples) <= MIN_ROUND_STEPS:
             return whole, given or MIN_ROUND_STEPS
         parts = [self.examples[r::rounds] for r in range(rounds)]
         return parts, max(MIN_ROUND_STEPS, *map(self._pass, parts))
@@ -147,9 +145,7 @@ def distill(
     bare = mixed([Document(document.text, tokens=document.tokens) for document in documents])
     if not any(document.words() for document in bare):
         raise DataError(f"expected text to learn from, got {len(bare)} documents without a word")
-    if dev is not None:
-        check_gold(dev, panel.labels)
-    taught = taught_by(panel)
+    check_gold(dev, panel.labels)
     listener = listener or Silence()
     recipe = Distillation(panel, bare, config, Accelerator(), listener)
     dev_examples = recipe.experts[0].examples(dev) if dev is not None else []
@@ -165,17 +161,12 @@ def distill(
         patience=config.patience,
         listener=listener,
         checkpoint=checkpoint,
-        fingerprint=f"{taught} {data} {fingerprint(dev or ())} {config.model_dump_json()}",
+        fingerprint=f"{_known(panel)} {data} {fingerprint(dev or ())} {config.model_dump_json()}",
     )
     history = runner.run(resume)
     return Trained(Panel(recipe.experts), history, data)
 
 
-def taught_by(panel: Panel) -> str:
-    """SHA-256 of what a panel's experts know."""
-    digest = hashlib.sha256(repr(panel.labels).encode())
-    for expert in panel.experts:
-        for name, values in expert.state_dict().items():
-            digest.update(name.encode())
-            digest.update(values.cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+def _known(panel: Panel) -> str:
+    """What a panel knows, as text: its types, and the weights of its experts."""
+    return f"{panel.labels} {[fingerprint_of(expert.state_dict()) for expert in panel.experts]}"

@@ -58,8 +58,7 @@ def instruct(
     check_plain(config)
     check_labelled(documents)
     labels = config.labels or labels_of(documents)
-    if dev is not None:
-        check_gold(dev, labels)
+    check_gold(dev, labels)
     from convener.models.generator import Generator
 
     listener = listener or Silence()

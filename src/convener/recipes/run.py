@@ -188,8 +188,7 @@ def train_panel(
     check_labelled(documents)
     listener = listener or Silence()
     labels = config.labels or labels_of(documents)
-    if dev is not None:
-        check_gold(dev, labels)
+    check_gold(dev, labels)
     accelerator = Accelerator()
     expert = expert or make_expert(documents, labels, config)
     supervision, doubts = believed(documents, config)

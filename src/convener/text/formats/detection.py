@@ -38,6 +38,7 @@ _OTHER = {
     ".gz",
     ".zip",
 }
+_INSTEAD = 'write its texts as JSON Lines, {"text": "…"} a line'
 _DOCBIN = b"\x78\x9c"
 _LIST = re.compile(r"\[\s*(\{|\]|$)")
 _LINES = 30
@@ -56,12 +57,11 @@ def of_place(path: Path) -> Literal["spacy", "brat", "datasets"] | None:
             return "brat"
         raise DataError(
             f"{path}: cannot be read (a folder without .ann files of brat's or a saved dataset): "
-            'write its texts as JSON Lines, {"text": "…"} a line'
+            f"{_INSTEAD}"
         )
     if path.suffix.lower() in _OTHER:
         raise DataError(
-            f"{path}: expected text or labelled documents, got {path.suffix}: write its texts as "
-            'JSON Lines, {"text": "…"} a line'
+            f"{path}: expected text or labelled documents, got {path.suffix}: {_INSTEAD}"
         )
     if path.suffix.lower() == ".ann":
         return "brat"
