@@ -181,6 +181,10 @@ def test_settings_that_make_no_sense(tmp_path: Path, tiny_encoder: Path) -> None
     assert "different names" in refusal("train", data, "-o", output, "--labels", "A,,B")
     assert "give one of them" in refusal("train", data, "-o", output, "--gold", "--config", data)
     assert "give one of them" in refusal("train", data, "-o", output, "--gold", "--paper", "bond")
+    both = ("--gold", "--dictionary", data)
+    assert "give one of the two" in refusal("train", data, "-o", output, *both)
+    for option in ("--plurals", "--case=exact", "--label=DRUG", f"--stop={data}"):
+        assert "add --dictionary" in refusal("train", data, "-o", output, option)
     assert "other things in it" in refusal("train", data, "-o", ".", folder=tmp_path)
     assert "cannot load the encoder" in refusal("train", data, "-o", output, "--encoder=no/such")
     (tmp_path / "run.json").write_text("{")

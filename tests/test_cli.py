@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from convener.text.documents import Document
+from convener.text.documents import Document, Entity
 from convener.text.formats import read, write
 
 PROGRAM = Path(sys.executable).with_name("convener")
@@ -121,6 +121,28 @@ def test_evaluate_prints_and_writes_scores(place: Workplace, tmp_path: Path) -> 
     assert content["unseen_recall"] is None
     assert f"F1 {content['exact']['f1']:.2f}" in done.stdout
     assert {"DRUG", "LOC"} == set(content["types"])
+
+
+def test_every_verb_reads_a_dictionary_alike(place: Workplace, tmp_path: Path) -> None:
+    text, names, stop = (tmp_path / name for name in ("notes.txt", "names.csv", "stop.txt"))
+    text.write_text("Statins and tablets in Oslo\n" * 4)
+    names.write_text("statin,DRUG\ntablet,DRUG\nOslo,LOC\n")
+    stop.write_text("tablet\n")
+    options = (f"--stop={stop}", "--plurals")
+    told = convener("label", text, names, "-o", tmp_path / "out.jsonl", *options).stderr
+    assert "DRUG: 4" in told
+    assert told in convener("audit", text, names, *options).stdout
+    quick = [*place.tiny, "--experts=1", "--set=bond.round_steps=1"]
+    trained = ("train", text, "--dictionary", names, "-o", tmp_path / "model", *options, *quick)
+    assert told in convener(*trained).stderr
+    gold = tmp_path / "gold.jsonl"
+    spans = ((0, 7, "DRUG"), (12, 19, "DRUG"))
+    write(gold, [Document("Statins and tablets in Oslo", tuple(Entity(*s) for s in spans))])
+    plain = convener("evaluate", place.model, gold, "--dictionary", names).stdout
+    done = convener("evaluate", place.model, gold, "--dictionary", names, *options).stdout
+    assert "recall on unseen names" in plain
+    assert "recall on seen names" not in plain
+    assert done.count(" of 1\n") == 2
 
 
 def test_info_says_what_a_model_is(place: Workplace) -> None:

@@ -1,11 +1,13 @@
 """The labeller: four states of a label, all of them counted."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from convener import label
 from convener.dictionary import Entry, Gazetteer, Labeller, Summary
 from convener.dictionary.labeller import SOURCE
 from convener.text.documents import Document, Entity
@@ -126,3 +128,9 @@ def test_the_summary_names_types_and_ambiguous_names() -> None:
     summary.add(Labeller(GAZETTEER)(Document("Jordan, Jordan and aspirin in New York")))
     assert summary.types == {"DRUG": 1, "LOC": 1}
     assert summary.ambiguous == {"Jordan (LOC/PER)": 2}
+
+
+def test_a_dictionary_may_be_given_by_its_file(tmp_path: Path) -> None:
+    (tmp_path / "names.csv").write_text("Oslo,LOC\n")
+    (document,) = label(["We met in Oslo"], tmp_path / "names.csv")
+    assert [document.surface(entity) for entity in document.entities] == ["Oslo"]

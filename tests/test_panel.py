@@ -94,6 +94,11 @@ def test_texts_without_words(model: Recogniser) -> None:
     assert model.predict([]) == []
 
 
+def test_a_path_is_no_text(model: Recogniser, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="expected a text or several, got the path"):
+        model.predict(tmp_path)  # type: ignore[call-overload]
+
+
 def test_save_and_load_is_the_identity(model: Recogniser, texts: list[str], tmp_path: Path) -> None:
     model.save_pretrained(tmp_path / "model")
     again = load(tmp_path / "model")

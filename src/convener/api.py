@@ -35,15 +35,17 @@ Texts = str | Path | Iterable[str] | Iterable[Document]
 
 
 def label(
-    texts: Texts, gazetteer: Gazetteer, abstain: bool = False, nested: bool = False
+    texts: Texts, gazetteer: Gazetteer | str | Path, abstain: bool = False, nested: bool = False
 ) -> Iterator[Document]:
     """Documents labelled by a dictionary, one at a time.
 
     `texts` is a file in any format that `convener.text.formats.read` knows, or an iterable of
-    strings or documents. With `abstain`, unlisted words that look like names are left out of
-    training instead of being taken for ordinary words; with `nested`, names inside names are
-    labelled too, for readers.
+    strings or documents, `gazetteer` may be the file of a dictionary too. With `abstain`, unlisted
+    words that look like names are left out of training instead of being taken for ordinary words;
+    with `nested`, names inside names are labelled too, for readers.
     """
+    if not isinstance(gazetteer, Gazetteer):
+        gazetteer = Gazetteer.from_file(gazetteer)
     return Labeller(gazetteer, abstain, nested).label(as_documents(texts))
 
 
@@ -178,14 +180,10 @@ def _on_dev(
     rated = outcomes(gold, found)
     temperature = fitted_temperature(*rated)
     changed = [tempered(document, temperature) for document in found]
-    errors = [calibration_error(*each) for each in (rated, outcomes(gold, changed))]
-    return {
-        "dev_interval": (round(100 * low, 2), round(100 * high, 2)),
-        "temperature": temperature,
-        "calibration_error": None
-        if None in errors
-        else tuple(round(error or 0.0, 4) for error in errors),
-    }
+    before, after = calibration_error(*rated), calibration_error(*outcomes(gold, changed))
+    errors = None if before is None or after is None else (round(before, 4), round(after, 4))
+    interval = (round(100 * low, 2), round(100 * high, 2))
+    return {"dev_interval": interval, "temperature": temperature, "calibration_error": errors}
 
 
 def load(model: str | Path, device: str | None = None) -> Recogniser:

@@ -30,6 +30,9 @@ def audit(
     ],
     names_label: options.DictionaryLabel = None,
     case: options.DictionaryCase = options.CaseOption.SMART,
+    stop: options.Stop = None,
+    possessives: options.Possessives = False,
+    plurals: options.Plurals = False,
     gold: Annotated[
         str | None, typer.Option(help="The same documents with labels that a person made.")
     ] = None,
@@ -47,7 +50,7 @@ def audit(
     Example: `convener audit drug-ner labelled.jsonl --patch patch.jsonl`
     """
     for output in (html, patch):
-        keep_apart(output, first, second, gold)
+        keep_apart(output, first, second, gold, stop)
     if Path(first).is_dir():
         if gold is not None or html is not None or patch is None:
             raise ConfigError("a model writes its doubts to a patch: give --patch FILE and no more")
@@ -57,7 +60,7 @@ def audit(
         raise ConfigError("--patch is what a model suggests: give its folder and labelled text")
     from convener.dictionary.audit import audit as audited
 
-    names = options.gazetteer(second, names_label, case)
+    names = options.gazetteer(second, names_label, case, stop, possessives, plurals, on_error)
     truth = list(options.documents(gold, on_error)) if gold else None
     result = audited(options.documents(first, on_error), names, truth)
     lead = lead_lines(result)

@@ -21,6 +21,9 @@ def evaluate(
         str | None, typer.Option(help="Also give recall on names that it lists and does not.")
     ] = None,
     names_label: options.DictionaryLabel = None,
+    stop: options.Stop = None,
+    possessives: options.Possessives = False,
+    plurals: options.Plurals = False,
     json_file: Annotated[
         str | None, typer.Option("--json", help="Write all scores to this file.")
     ] = None,
@@ -37,9 +40,10 @@ def evaluate(
     from convener import api
 
     for output in (json_file, html_file):
-        keep_apart(output, model, data, dictionary)
-    names = (
-        options.gazetteer(dictionary, names_label, options.CaseOption.SMART) if dictionary else None
+        keep_apart(output, model, data, dictionary, stop)
+    smart = options.CaseOption.SMART
+    names = options.given_gazetteer(
+        dictionary, names_label, smart, stop, possessives, plurals, on_error
     )
     documents = options.documents(data, on_error)
     if html_file is None:

@@ -9,6 +9,7 @@ import typer
 
 from convener.cli.console import Skipped, err
 from convener.dictionary.gazetteer import Gazetteer
+from convener.errors import ConfigError
 from convener.text.documents import Document
 from convener.text.formats import Lost, read, told
 from convener.text.formats.lines import numbered_lines
@@ -117,6 +118,30 @@ def gazetteer(
     for line in lines:
         err.print(line, markup=False)
     return loaded
+
+
+def given_gazetteer(
+    path: str | None,
+    label: str | None,
+    case: CaseOption,
+    stop: str | None,
+    possessives: bool,
+    plurals: bool,
+    on_error: OnError,
+) -> Gazetteer | None:
+    """The dictionary of a verb that can do without one.
+
+    Raises:
+        ConfigError: there is none, but something is said of how it is read.
+    """
+    if path is not None:
+        return gazetteer(path, label, case, stop, possessives, plurals, on_error)
+    if label or stop or possessives or plurals or case is not CaseOption.SMART:
+        raise ConfigError(
+            "--label, --case, --stop, --possessives and --plurals say how names are read: "
+            "add --dictionary, or leave them out"
+        )
+    return None
 
 
 def _some(reasons: list[str]) -> str:

@@ -31,6 +31,9 @@ def train(
     ] = None,
     names_label: options.DictionaryLabel = None,
     case: options.DictionaryCase = options.CaseOption.SMART,
+    stop: options.Stop = None,
+    possessives: options.Possessives = False,
+    plurals: options.Plurals = False,
     nested: options.Nested = False,
     dev: Annotated[str | None, typer.Option(help="Gold-labelled file to choose by.")] = None,
     experts: Annotated[int | None, typer.Option(help="How many experts; 1 is BOND.")] = None,
@@ -86,6 +89,10 @@ def train(
     """
     if sum((gold, paper is not None, config is not None)) > 1:
         raise ConfigError("--gold, --paper and --config are configurations: give one of them")
+    if gold and dictionary is not None:
+        raise ConfigError(
+            "--gold is for labels made by hand, and --dictionary replaces them: give one of the two"
+        )
     if base is not None and expert is None:
         raise ConfigError("--base is what a new library begins from: add --expert and --library")
     if (expert is None) != (library is None) or (expert is None) == (output is None):
@@ -109,10 +116,12 @@ def train(
             "expected --workers with a panel, whose experts learn side by side, got one expert: "
             "add --experts, or leave out --workers"
         )
+    names = options.given_gazetteer(
+        dictionary, names_label, case, stop, possessives, plurals, on_error
+    )
     documents = options.documents(data, on_error)
-    if dictionary is not None:
-        labeller = Labeller(options.gazetteer(dictionary, names_label, case), nested=nested)
-        documents = _summarised(labeller.label(documents))
+    if names is not None:
+        documents = _summarised(Labeller(names, nested=nested).label(documents))
     training = list(documents)
     chosen_by = list(options.documents(dev, on_error)) if dev else None
     if expert is not None and library is not None:

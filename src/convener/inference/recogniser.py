@@ -110,8 +110,13 @@ class Recogniser:
         ones the best that do not overlap stay.
 
         Raises:
-            ConfigError: the threshold is no probability.
+            ConfigError: the threshold is no probability, or a path was given for text.
         """
+        if isinstance(texts, Path):
+            raise ConfigError(
+                f"expected a text or several, got the path {texts}: "
+                "annotate the documents that convener.text.formats.read gives"
+            )
         if isinstance(texts, str):
             (answer,) = self.annotate([Document(texts)], threshold=threshold, flat=flat)
             return list(answer.entities)
