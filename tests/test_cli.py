@@ -219,6 +219,13 @@ def test_interrupted_and_resumed_gives_the_same_model(place: Workplace, tmp_path
         assert (output / name).read_bytes() == (whole / name).read_bytes()
 
 
+def test_a_scheduler_stops_a_run_as_a_person_does(place: Workplace, tmp_path: Path) -> None:
+    end = stopped_at("warm-up: round=2", signal.SIGTERM, slow_run(place, tmp_path / "model"))
+    assert end.splitlines()[-2].endswith("model.checkpoint holds what is done, --resume takes it up")
+    assert end.endswith("130")
+    assert [path.name for path in tmp_path.iterdir()] == ["model.checkpoint"]
+
+
 def test_a_killed_run_leaves_no_half_written_model(place: Workplace, tmp_path: Path) -> None:
     arguments = slow_run(place, tmp_path / "model")
     assert stopped_at("warm-up: round=2", signal.SIGKILL, arguments).endswith("-9")

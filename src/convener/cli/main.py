@@ -1,9 +1,11 @@
 """The `convener` command: its verbs, and what a user sees when something is wrong.
 
-A mistake that the user can mend is one line on standard error and exit code 2; Ctrl-C is 130.
+A mistake that the user can mend is one line on standard error and exit code 2; Ctrl-C is 130, and
+SIGTERM, by which schedulers end work, is taken for it.
 """
 
 import os
+import signal
 import sys
 
 import typer
@@ -48,6 +50,7 @@ app.add_typer(experts.app, name="experts")
 
 def main() -> None:
     """Run the command line."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except ConvenerError as error:
