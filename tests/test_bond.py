@@ -16,7 +16,8 @@ from convener import Document, Entity, Recogniser, evaluate, load, train
 from convener.errors import ConfigError, DataError
 from convener.models.expert import Expert
 from convener.models.layout import Rows
-from convener.models.spans import SPANS, START
+from convener.models.span_layout import SpanLayout
+from convener.models.spans import NEVER, SPANS
 from convener.recipes.bond import Bond, BondConfig, pseudo_labels
 from convener.recipes.rounds import Runner
 from convener.recipes.run import RunConfig, make_expert, override, parse_config
@@ -287,7 +288,7 @@ def test_targets_follow_the_equations(targets: str, reweight: float) -> None:
         np.array([[0.1, 0.1, 0.8]], dtype=np.float32),
     ]
     f = np.concatenate(q).sum(axis=0)
-    found, weights = pseudo_labels(q, lambda rows: rows[:, None, None], config)
+    found, weights = pseudo_labels(q, lambda rows: rows.sum(axis=0, keepdims=True), config)
     for rows, found_rows, kept in zip(q, found, weights, strict=True):
         expected = rows**2 / f**reweight if targets == "squared" else rows
         expected = expected / expected.sum(axis=1, keepdims=True)
@@ -303,19 +304,28 @@ def test_what_readers_teach_each_other_does_not_depend_on_the_width_of_spans(
 ) -> None:
     rng = np.random.default_rng(seed)
     types, config = 2, BondConfig(reweight=power)
+    yes = rng.uniform(0.01, 0.99, (5, SPANS + width, types))
+    yes[:, SPANS:][rng.random((5, width, types)) < 0.3] = np.exp(NEVER)
+    wide = np.pad(yes, ((0, 0), (0, wider), (0, 0)), constant_values=np.exp(NEVER))
+    grids = [np.stack([1 - y, y], axis=-1).astype(np.float32) for y in (yes, wide)]
+    (targets,), (more,) = (
+        pseudo_labels([grid.reshape(-1, 2)], spans_of(grid).frequency, config)[0] for grid in grids
+    )
+    targets, more = targets.reshape(grids[0].shape), more.reshape(grids[1].shape)
+    np.testing.assert_allclose(more[:, : SPANS + width], targets, rtol=1e-6)
+    spans = yes[:, SPANS:]
+    asked = (spans > 2 * np.exp(NEVER)).sum(axis=(0, 1))
+    f = spans.sum(axis=(0, 1), where=spans > 2 * np.exp(NEVER)) + 1e-12
+    expected = spans**2 / f**power
+    expected /= expected + (1 - spans) ** 2 / (asked - f + 2e-12) ** power
+    np.testing.assert_allclose(targets[:, SPANS:, :, 1], expected, rtol=1e-4)
 
-    def by_word(rows: Rows) -> Rows:
-        return rows.reshape(5, -1, types, 2)
 
-    yes = rng.uniform(0.01, 0.99, (5, SPANS + width + wider, types)).astype(np.float32)
-    grid = np.stack([1 - yes, yes], axis=-1)
-    narrow = grid[:, : SPANS + width]
-    (all_targets,), _ = pseudo_labels([grid.reshape(-1, 2)], by_word, config)
-    (targets,), _ = pseudo_labels([narrow.reshape(-1, 2)], by_word, config)
-    np.testing.assert_array_equal(by_word(all_targets)[:, : SPANS + width], by_word(targets))
-    f = grid[:, START].astype(np.float64).sum(axis=0) ** power
-    expected = grid[2, SPANS, 1].astype(np.float64) ** 2 / f[1]
-    np.testing.assert_allclose(by_word(targets)[2, SPANS, 1], expected / expected.sum(), rtol=1e-5)
+def spans_of(grid: Rows) -> SpanLayout:
+    """The layout of a grid, without words."""
+    layout = object.__new__(SpanLayout)
+    layout.width, layout.labels = grid.shape[1] - SPANS, tuple("AB")
+    return layout
 
 
 def test_more_experts_than_groups(labelled: list[Document], run_config: MakeConfig) -> None:

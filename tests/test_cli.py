@@ -221,7 +221,9 @@ def test_interrupted_and_resumed_gives_the_same_model(place: Workplace, tmp_path
 
 def test_a_scheduler_stops_a_run_as_a_person_does(place: Workplace, tmp_path: Path) -> None:
     end = stopped_at("warm-up: round=2", signal.SIGTERM, slow_run(place, tmp_path / "model"))
-    assert end.splitlines()[-2].endswith("model.checkpoint holds what is done, --resume takes it up")
+    assert end.splitlines()[-2].endswith(
+        "model.checkpoint holds what is done, --resume takes it up"
+    )
     assert end.endswith("130")
     assert [path.name for path in tmp_path.iterdir()] == ["model.checkpoint"]
 

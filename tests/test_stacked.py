@@ -139,6 +139,8 @@ def one_layer(base: Reader) -> Iterator[tuple[str, Adapter]]:
         "encoder.shapes.weight",
         "heads.starts",
         "heads.last.weight",
+        "heads.content.mean.weight",
+        "heads.content.widths",
         "attention.layers.0.outward.weight",
     ):
         yield name, {name: 0.1 * torch.randn(parameters[name].shape, generator=generator)}

@@ -17,6 +17,7 @@ from convener.text.documents import Document, Entity
 
 Rows = NDArray[np.float32]
 Allowed = NDArray[np.bool_]
+Frequency = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
 
@@ -91,13 +92,10 @@ class Layout(ABC):
     def decode(self, document: Document, probabilities: Rows) -> tuple[Entity, ...]:
         """Entities of a document from the probabilities [rows, classes] of its rows."""
 
-    def by_word(self, rows: Rows) -> Rows:
-        """The rows [rows, classes] of a document as [words, rows of a word, kinds, classes].
-
-        The classes of a kind are those that exclude each other. How frequent they are the first
-        row of each word tells.
-        """
-        return rows[:, None, None]
+    def frequency(self, rows: Rows) -> Frequency:
+        """How much the rows of a document believe in each class, [rows of a word, classes]."""
+        frequency: Frequency = rows.sum(axis=0, keepdims=True, dtype=np.float64)
+        return frequency
 
     def padded(self, examples: Sequence[Example]) -> Padded:
         """Examples padded on the right to the longest."""

@@ -30,11 +30,10 @@ from convener.models.reader_config import ReaderConfig
 from convener.models.seeding import seeded
 from convener.models.span_heads import Pairs, SpanHeads
 from convener.models.span_layout import SpanLayout
-from convener.models.spans import END, SPANS, START
+from convener.models.spans import END, NEVER, SPANS, START
 from convener.models.type_attention import TypeAttention
 
 BORDERLINE = math.log(0.1 / 0.9)
-NEVER = -12.0
 
 
 class Reader(Expert):
@@ -66,7 +65,7 @@ class Reader(Expert):
             else None
         )
         types = len(self.labels) if config.heads == "per-type" else 1
-        self.heads = SpanHeads(encoder.dim, encoder.dim, types, config.dropout)
+        self.heads = SpanHeads(encoder.dim, encoder.dim, types, config.dropout, config.inside)
         weights = torch.tensor(config.type_weights or [1.0] * len(self.labels))
         if len(weights) != len(self.labels):
             raise ConfigError(

@@ -11,7 +11,9 @@ class ReaderConfig(EncoderConfig):
     """What a reader is made of.
 
     `questions` by label; left open, they are those of a known scheme or of the labels' words.
-    `shared_layers` lower layers read questions and contexts apart, 0 is exactly the paper.
+    `shared_layers` lower layers read questions and contexts apart, 0 is exactly the paper. With
+    `inside` a span is judged by all of its words and their number, without it by its ends alone,
+    as in the paper.
     `negatives` is how many types without an entity a sentence is asked about in training, left open
     all. `balance` b weighs a type of n entities by n^−b. Spans of more than `width` words are never
     found; left open, and `nested` likewise, they are read off the training documents.
@@ -25,6 +27,7 @@ class ReaderConfig(EncoderConfig):
     attention_heads: int = Field(default=8, ge=1)
     heads: Literal["per-type", "shared"] = "per-type"
     shared_layers: int = Field(default=0, ge=0)
+    inside: bool = True
     dropout: float = Field(default=0.3, ge=0, lt=1)
     span_weight: float = Field(default=0.1, ge=0)
     negatives: int | None = Field(default=None, ge=0)

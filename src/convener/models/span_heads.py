@@ -2,6 +2,9 @@
 
 A span's score is W₂·gelu(W₁[h_i; h_j]), as in BERT-MRC. Since W₁[h_i; h_j] = U h_i + V h_j, the
 products are made once a word instead of once a pair, and only candidate pairs are scored.
+
+Two ends tell little about whether they belong together ("c-fos and c-jun"), so with `inside` the
+score is W₂·gelu(U h_i + V h_j + M mean(h_i … h_j) + e_n), n being the number of words.
 """
 
 from dataclasses import dataclass
@@ -10,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from convener.models.dropout import Dropout
+
+MAX_WIDTH = 64
 
 _RARE = -3.0
 
@@ -24,13 +29,31 @@ class Pairs:
     column: Tensor
 
 
+class SpanContent(nn.Module):
+    """M mean(h_i … h_j) + e_n; all spans of 64 words or more have one e_n."""
+
+    def __init__(self, dim: int, hidden: int) -> None:
+        super().__init__()
+        self.mean = nn.Linear(dim, hidden, bias=False)
+        self.widths = nn.Parameter(torch.zeros(MAX_WIDTH, hidden))
+
+    def forward(self, words: Tensor, pairs: Pairs) -> Tensor:
+        """What the words of each pair add to its score's hidden layer, [n, hidden]."""
+        example, first, last, column = pairs.example, pairs.first, pairs.last, pairs.column
+        sums = words.float().cumsum(dim=1)
+        total = sums[example, last, column] - sums[example, first, column]
+        total = total + words[example, first, column]
+        mean: Tensor = self.mean((total / (last - first + 1)[:, None]).to(words.dtype))
+        return mean + self.widths[(last - first).clamp(max=MAX_WIDTH - 1)]
+
+
 class SpanHeads(nn.Module):
     """Heads for `types` types, each with weights of its own, or all with the same if it is 1.
 
     Entities are rare, so starts and ends begin as improbable.
     """
 
-    def __init__(self, dim: int, hidden: int, types: int, dropout: float) -> None:
+    def __init__(self, dim: int, hidden: int, types: int, dropout: float, inside: bool) -> None:
         super().__init__()
         self.types = types
         self.dropout = Dropout(dropout)
@@ -39,6 +62,7 @@ class SpanHeads(nn.Module):
         self.first = nn.Linear(dim, hidden)
         self.last = nn.Linear(dim, hidden, bias=False)
         self.spans, self.span_bias = _vectors(types, hidden, 0.0)
+        self.content = SpanContent(dim, hidden) if inside else None
 
     def edges(self, words: Tensor, types: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of starts and ends [batch, words, columns], float32.
@@ -55,7 +79,10 @@ class SpanHeads(nn.Module):
         """Logits of the pairs, [n], float32."""
         firsts = self.first(words)[pairs.example, pairs.first, pairs.column]
         lasts = self.last(words)[pairs.example, pairs.last, pairs.column]
-        hidden = self.dropout(nn.functional.gelu(firsts + lasts))
+        hidden = firsts + lasts
+        if self.content is not None:
+            hidden = hidden + self.content(words, pairs)
+        hidden = self.dropout(nn.functional.gelu(hidden))
         own = self._own(types)[pairs.example, pairs.column]
         scores: Tensor = (hidden * self.spans[own]).sum(dim=-1) + self.span_bias[own]
         return scores.float()

@@ -3,15 +3,16 @@
 The grid is that of `convener.models.spans`. A span belongs to the window that owns its first word.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from convener.models.featurise import cuts, entity_of_words, refuse_overlaps
-from convener.models.layout import Allowed, Example, Layout, Rows
+from convener.models.layout import Allowed, Example, Frequency, Layout, Rows
 from convener.models.pieces import WordPieces
 from convener.models.reader_config import ReaderConfig
-from convener.models.spans import SPANS, allowed_grid, best_apart, positive
+from convener.models.spans import NEVER, SPANS, allowed_grid, best_apart, positive
 from convener.text.documents import Document, Entity
 
 
@@ -75,13 +76,21 @@ class SpanLayout(Layout):
             )
         return allowed_grid(document, self.labels, self.width, not self.flat).reshape(-1, 2)
 
-    def by_word(self, rows: Rows) -> Rows:
-        """A kind for each type, and starts first: their number does not depend on the width."""
+    def frequency(self, rows: Rows) -> Frequency:
+        """By type; of spans over the candidates, of which about half are entities, at any width."""
+        grid = self._grid(rows)
+        edges = grid[:, :SPANS].sum(axis=0, dtype=np.float64)
+        spans = grid[:, SPANS:]
+        candidates = spans[..., 1:] > 2 * math.exp(NEVER)
+        asked = spans.sum(axis=(0, 1), where=candidates, dtype=np.float64)
+        return np.concatenate([edges, np.stack([asked] * self.width)]).reshape(-1, 2)
+
+    def _grid(self, rows: Rows) -> Rows:
         return rows.reshape(-1, SPANS + self.width, len(self.labels), 2)
 
     def decode(self, document: Document, probabilities: Rows) -> tuple[Entity, ...]:
         """All spans that are believed, or of a flat reader the best that do not overlap."""
-        spans = positive(self.by_word(probabilities)[..., 1])
+        spans = positive(self._grid(probabilities)[..., 1])
         if not self.config.nested:
             spans = best_apart(spans)
         offsets = document.words()

@@ -15,6 +15,8 @@ from convener.models.featurise import label_number, unsought
 from convener.text.documents import Document, WordIndex, by_span
 
 START, END, SPANS = 0, 1, 2
+NEVER = -12.0
+"""The logit of a span that is no candidate."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ The distant labels ŷ of a dictionary are incomplete and noisy. The recipe has t
 3. *Self-training.* The ensemble of the experts re-labels every document, each expert is a student
    of these pseudo labels, and the students become the next teacher. Targets are *squared*,
    t = (q²/fᵇ) / Σ(q²/fᵇ) with f_c = Σ q_c over the first sub-words of the whole corpus (of readers,
-   over its starts of a type, since a word has a cell of the grid for each width of a span); *soft*,
-   t = q; or *hard*, the likeliest class of q. Only words with max t > `confidence` count. BOND has
-   b = 1, which makes entities of words that the teacher is unsure of, since few words are
-   entities: recall, at a price in precision. The default takes half of that, the root of f.
+   over its starts, its ends, and its candidate spans of a type); *soft*, t = q; or *hard*, the
+   likeliest class of q. Only words with max t > `confidence` count. BOND has b = 1, which makes
+   entities of words that the teacher is unsure of, since few words are entities: recall, at a
+   price in precision. The default takes half of that, the root of f.
 
 K = 1 is BOND; `fair=False`, `self_training=False` and K = 1 are the paper's three ablations.
 Prediction averages the experts' probabilities.
@@ -35,7 +35,7 @@ from torch import Tensor
 
 from convener.errors import ConfigError
 from convener.models.expert import Expert
-from convener.models.layout import Example, Rows
+from convener.models.layout import Example, Frequency, Rows
 from convener.panel import assignment
 from convener.panel.joint import mean_probabilities
 from convener.panel.panel import agreement, group_embeddings, log_beliefs
@@ -195,8 +195,8 @@ class Bond(Recipe):
         figures: Figures = {}
         if round_ % self.config.refresh == 0:
             figures = self.relabel()
-        layout = self.experts[0].layout
-        targets, weights = pseudo_labels(self.pseudo, layout.by_word, self.config)
+        frequency = self.experts[0].layout.frequency
+        targets, weights = pseudo_labels(self.pseudo, frequency, self.config)
         kept = sum(float(w.sum()) for w in weights) / max(1, sum(len(w) for w in weights))
         objective = SoftObjective(targets, weights, _LOSSES[self.config.loss])
         everything = [self.corpus.examples] * len(self.experts)
@@ -266,19 +266,18 @@ def _agreement(beliefs: Sequence[Sequence[Rows]]) -> Figures:
 
 
 def pseudo_labels(
-    probabilities: Sequence[Rows], by_word: Callable[[Rows], Rows], config: BondConfig
+    probabilities: Sequence[Rows], frequency: Callable[[Rows], Frequency], config: BondConfig
 ) -> tuple[list[Rows], list[Rows]]:
     """Targets t [rows, classes] and weights [rows] of each document from the ensemble's q.
 
-    `by_word` is that of the experts' layout, by which f is counted.
+    `frequency`, that of the experts' layout, counts f in a document.
     """
-    frequency = sum(by_word(q)[:, 0].sum(axis=0, dtype=np.float64) for q in probabilities)
-    divisor = np.maximum(frequency, 1e-12) ** config.reweight
+    f = np.maximum(sum(map(frequency, probabilities)), 1e-12) ** config.reweight
     targets, weights = list[Rows](), list[Rows]()
     for q in probabilities:
         t = q
         if config.targets == "squared":
-            t = (by_word(q).astype(np.float64) ** 2 / divisor).reshape(q.shape)
+            t = (q.reshape(-1, *f.shape).astype(np.float64) ** 2 / f).reshape(q.shape)
             t /= t.sum(axis=1, keepdims=True)
         weights.append((t.max(axis=1) > config.confidence).astype(np.float32))
         if config.targets == "hard":

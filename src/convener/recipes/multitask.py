@@ -5,7 +5,9 @@ Given documents with entities of the types y ∈ Y:
 1. Each type gets a question q_y (`convener.models.questions`).
 2. A shared encoder reads (q_y, x) for every type; a word has one vector h_y for each task.
 3. Self-attention between the tasks: h ← h + Attention(norm(h)) over the types at each word.
-4. Each task has heads of its own for starts, ends and spans of its entities.
+4. Each task has heads of its own for starts, ends and spans of its entities. A span is judged by
+   its ends; by default also by the words between them, since ends alone take long to learn which
+   of them belong together.
 5. The joint loss is (L_start + L_end + w L_span) / (2 + w), binary cross entropies over all tasks.
 
 Steps 2 to 5 are `convener.models.reader`. Flat documents give a reader that answers with the best
@@ -21,10 +23,10 @@ import torch
 
 from convener.models.reader import Reader
 from convener.models.reader_config import ReaderConfig
+from convener.models.span_heads import MAX_WIDTH
 from convener.text.documents import Document, WordIndex, crossing
 from convener.training.batching import length_batches
 
-MAX_WIDTH = 64
 BATCH_PIECES = 8192
 
 
