@@ -17,7 +17,13 @@ SOURCES = {
 }
 TARGETS = ("politics", "science", "music", "literature", "ai")
 OTHERS = {f"crossner-{name}": (f"domains/crossner-{name}", "train") for name in TARGETS}
-READER = {"words": "given", "model": "reader", "reader.heads": "shared", "reader.negatives": 4}
+READER = {
+    "words": "given",
+    "model": "reader",
+    "reader.heads": "shared",
+    "reader.negatives": 4,
+    "reader.inside": False,
+}
 
 
 def documents(folder: str, name: str, part: int | None) -> list:
