@@ -48,7 +48,7 @@ def refusal(*arguments: str | Path, limit: int | None = None, folder: Path | Non
     [
         (b"", "is empty"),
         (GOOD.encode() + b'{"text": \n', ":2: Invalid JSON"),
-        (GOOD.encode() + b'{"words": []}\n', ":2: text: Field required"),
+        (GOOD.encode() + b'{"words": []}\n', ":2: expected 'text', got"),
         (OUTSIDE.encode(), ":1: entity 'DRUG' at 3-9 is outside its text"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "expected UTF-8 text, got byte 0x89"),
         (NESTED.encode(), "flat entities only"),

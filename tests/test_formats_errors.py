@@ -10,8 +10,8 @@ from convener.text.formats import Format, read, write
 
 BAD_ITEMS: dict[str, tuple[str, str, int, str]] = {
     "broken JSON": ("a.jsonl", '{"text": "a"}\n{"text": "b"\n', 2, "Invalid JSON"),
-    "not an object": ("a.jsonl", '{"text": "a"}\n["b"]\n', 2, "should be an object"),
-    "no text": ("a.jsonl", '{"text": "a"}\n\n{"words": "b"}\n', 3, "text: Field required"),
+    "not an object": ("a.jsonl", '{"text": "a"}\n["b"]\n', 2, "expected an object"),
+    "no text": ("a.jsonl", '{"text": "a"}\n\n{"words": "b"}\n', 3, "expected 'text', got"),
     "text that is no string": ("a.jsonl", '{"text": 5}\n', 1, "valid string, got 5"),
     "an offset outside": (
         "a.jsonl",
@@ -23,7 +23,7 @@ BAD_ITEMS: dict[str, tuple[str, str, int, str]] = {
         "a.jsonl",
         '{"text": "b", "entities": [{"start": "0", "end": 1, "label": "X"}]}\n',
         1,
-        "entities.0.start: Input should be a valid integer, got '0'",
+        "entities.0.start: expected a valid integer, got '0'",
     ),
     "an empty label": (
         "a.jsonl",

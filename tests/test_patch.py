@@ -94,7 +94,7 @@ def test_a_patch_is_written_and_read(tmp_path: Path) -> None:
 
 BROKEN = {
     "{": "Invalid JSON",
-    '{"change": "burn", "surface": "a", "label": "B"}': "change: Input should be 'remove'",
+    '{"change": "burn", "surface": "a", "label": "B"}': "change: expected 'remove'",
     '{"change": "remove", "surface": "a", "label": "B"}': "'remove' with text, start and end",
     '{"change": "replace", "surface": "a", "label": "B", "text": "0", "start": 0, "end": 1}': "to",
     '{"change": "drop", "surface": "a", "label": "B", "text": "0", "start": 0, "end": 1}': "drop",

@@ -281,7 +281,7 @@ def test_the_short_form_of_label_studio(tmp_path: Path) -> None:
     [
         ('[{"data": {"text": "a"}\n', ":1: Invalid JSON"),
         ('[{"data": {"a": "x", "b": "y"}}]', "expected the text under 'text' or as the only str"),
-        ('[{"id": 4, "data": {"text": "a"}, "annotations": 5}]', "task 4: annotations: Input"),
+        ('[{"id": 4, "data": {"text": "a"}, "annotations": 5}]', "task 4: annotations: expected"),
         ('[{"data": {"text": "a"}}, "a"]', "expected a list of tasks"),
     ],
 )

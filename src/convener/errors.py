@@ -4,11 +4,28 @@ Each message is one line that says what was expected, what came, and the way out
 line prints the message alone and leaves with code 2; library users catch `ConvenerError`.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 
 def short(value: object) -> str:
     """A value as an error message shows it: on one line, and never long."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def misfit(errors: Sequence[Mapping[str, Any]]) -> str:
+    """The first thing that pydantic has against data: where, what it expected, and what came."""
+    first = errors[0]
+    place = [str(part) for part in first["loc"]]
+    message = first["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+    if first["type"] == "missing":
+        message = f"expected {place.pop()!r}"
+    if first["type"] == "extra_forbidden":
+        message = "nothing of this name is known"
+    if first["type"] != "json_invalid":
+        message = f"{message}, got {short(first['input'])}"
+    return f"{'.'.join(place)}: {message}" if place else message
 
 
 class ConvenerError(Exception):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from convener.cli.console import out
-from convener.errors import ConfigError
+from convener.errors import ConfigError, misfit
 
 TOKEN = "CONVENER_TOKEN"
 
@@ -56,7 +56,7 @@ def serve(
             batch_texts=batch,
         )
     except ValidationError as error:
-        raise ConfigError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+        raise ConfigError(misfit(error.errors())) from None
     listener = listen(host, port)
 
     from convener.serving.app import create_app

@@ -19,7 +19,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from convener.dictionary.gazetteer import Entry, Gazetteer
-from convener.errors import DataError
+from convener.errors import DataError, misfit
 from convener.files import open_output
 from convener.text.documents import Document, Entity
 from convener.text.formats.lines import numbered_lines
@@ -89,9 +89,7 @@ def read_changes(path: str | Path) -> list[Change]:
         try:
             changes.append(Change.model_validate_json(line.text))
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            place = ".".join(map(str, first["loc"]))
-            raise line.error(f"{place + ': ' if place else ''}{first['msg']}") from None
+            raise line.error(misfit(error.errors())) from None
     return changes
 
 

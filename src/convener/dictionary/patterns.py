@@ -29,7 +29,7 @@ from pydantic import (
 )
 
 from convener.dictionary.rules import Source, expression
-from convener.errors import DataError, short
+from convener.errors import DataError, misfit
 from convener.text.documents import Document, Entity
 from convener.text.tokens import SHAPES, shape, words
 
@@ -176,14 +176,14 @@ def read_rules(path: str | Path) -> list[Source]:
     except ValidationError as error:
         raise DataError(
             f'{path}: expected a JSON list of rules such as [{{"label": "DOSE", '
-            f'"expression": "\\\\d+ ?mg"}}]: {_first(error)}'
+            f'"expression": "\\\\d+ ?mg"}}]: {misfit(error.errors())}'
         ) from None
     sources: dict[str, Source] = {}
     for number, item in enumerate(items, 1):
         try:
             source = _source(item, number)
         except ValidationError as error:
-            raise DataError(f"{path}: rule {number}: {_first(error)}") from None
+            raise DataError(f"{path}: rule {number}: {misfit(error.errors())}") from None
         except DataError as error:
             raise DataError(f"{path}: rule {number}: {error}") from None
         if source.name in sources:
@@ -198,11 +198,3 @@ def _source(item: dict[str, object], number: int) -> Source:
     kind = Expression if "expression" in item else Pattern
     rule = kind.model_validate(item)
     return rule.source(rule.name or f"{rule.label} rule {number}")
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_context=False)[0]
-    place = ".".join(map(str, first["loc"]))
-    message = first["msg"].removeprefix("Value error, ")
-    got = "" if first["type"] == "json_invalid" else f", got {short(first['input'])}"
-    return f"{place + ': ' if place else ''}{message}{got}"

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from convener.errors import ModelError
+from convener.errors import ModelError, misfit
 from convener.files import sha256
 from convener.inference.card import Card, render
 from convener.models.generator_config import GeneratorConfig
@@ -108,6 +108,4 @@ def read_config(folder: Path) -> ModelConfig:
     try:
         return ModelConfig.model_validate(content)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ModelError(f"{path} is damaged ({place}: {first['msg']})") from None
+        raise ModelError(f"{path} is damaged ({misfit(error.errors())})") from None

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from convener.errors import ConfigError, ConvenerError, ModelError
+from convener.errors import ConfigError, ConvenerError, ModelError, misfit
 from convener.files import new_folder, sha256
 from convener.inference import bases
 from convener.models.adapter import Adapter, flat, unflat
@@ -136,7 +136,7 @@ class Library:
                 f"no library at {folder}: make one with convener train --expert NAME --library"
             ) from None
         except ValidationError as error:
-            raise ModelError(f"{path} is damaged: {error.errors()[0]['msg']}") from None
+            raise ModelError(f"{path} is damaged: {misfit(error.errors())}") from None
 
     def reader(self, questions: Mapping[str, str], width: int, nested: bool) -> Reader:
         """The base, asked these questions.
@@ -275,7 +275,7 @@ class Library:
         except FileNotFoundError:
             raise ModelError(f"no expert at {folder}: it has no {_CARD}") from None
         except ValidationError as error:
-            raise ModelError(f"{path} is damaged: {error.errors()[0]['msg']}") from None
+            raise ModelError(f"{path} is damaged: {misfit(error.errors())}") from None
         if card.base != self.config.base:
             raise ModelError(
                 f"the expert {card.name!r} was made for another base ({card.base[:12]}…) than "

@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from convener.errors import ModelError
+from convener.errors import ModelError, misfit
 
 LEAST_WINDOW = 32
 
@@ -69,8 +69,7 @@ class Saved(BaseModel):
         try:
             return cls.model_validate_json(path.read_text(encoding="utf-8"))
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            reason = misfit(error.errors())
         except UnicodeDecodeError:
             reason = "it is not UTF-8"
         except OSError as error:

@@ -11,7 +11,7 @@ class ReaderConfig(EncoderConfig):
     """What a reader is made of.
 
     `questions` by label; left open, they are those of a known scheme or of the labels' words.
-    `shared_layers` lower layers read questions and contexts apart, 0 is exactly the paper. With
+    `shared_layers` lower layers read questions and contexts apart, 0 is the paper's. With
     `inside` a span is judged by all of its words and their number, without it by its ends alone,
     as in the paper.
     `negatives` is how many types without an entity a sentence is asked about in training, left open

@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from convener.errors import ConfigError, short
+from convener.errors import ConfigError, misfit
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -18,6 +18,4 @@ def parsed(kind: type[Settings], content: object) -> Settings:
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the configuration"
-        raise ConfigError(f"{place}: {first['msg']}, got {short(first['input'])}") from None
+        raise ConfigError(misfit(error.errors())) from None

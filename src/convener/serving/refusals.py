@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException as PlainHTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from convener.errors import ConvenerError, short
+from convener.errors import ConvenerError, misfit, short
 
 GONE = 499
 
@@ -62,8 +62,7 @@ def _first(errors: Sequence[Mapping[str, object]]) -> str:
     if place == "the body" and isinstance(first["input"], bytes):
         return "expected a body in JSON: send it with the header Content-Type: application/json"
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    message = str(first["msg"]).removeprefix("Value error, ")
-    return f"{place}: {message}, got {short(first['input'])}{more}"
+    return misfit([{**first, "loc": location[1:] or (place,)}]) + more
 
 
 def _cause(cause: BaseException) -> str:

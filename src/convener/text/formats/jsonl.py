@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from convener.errors import DataError, short
+from convener.errors import DataError, misfit
 from convener.text.documents import Document, Entity, Offsets
 from convener.text.formats.lines import Line, OnError
 
@@ -108,10 +108,7 @@ def _parse(line: Line, build: Callable[[str], T]) -> T:
     try:
         return build(line.text)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        got = "" if first["type"] == "json_invalid" else f", got {short(first['input'])}"
-        raise line.error(f"{place + ': ' if place else ''}{first['msg']}{got}") from None
+        raise line.error(misfit(error.errors())) from None
     except DataError as error:
         raise line.error(str(error)) from None
 

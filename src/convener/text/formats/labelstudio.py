@@ -22,7 +22,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from convener.errors import DataError, short
+from convener.errors import DataError, misfit, short
 from convener.text.documents import Document, Entity, Offsets
 from convener.text.formats.jsonl import dump
 from convener.text.formats.lines import Line, OnError
@@ -82,9 +82,7 @@ def read(lines: Iterable[Line], on_error: OnError, lost: Counter[str]) -> Iterat
         try:
             yield _document(_Task.model_validate(item), lost)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_context=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            on_error(DataError(f"{place}: {where}: {first['msg']}, got {short(first['input'])}"))
+            on_error(DataError(f"{place}: {misfit(error.errors())}"))
         except DataError as error:
             on_error(DataError(f"{place}: {error}"))
 
