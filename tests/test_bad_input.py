@@ -183,11 +183,16 @@ def test_settings_that_make_no_sense(tmp_path: Path, tiny_encoder: Path) -> None
     assert "give one of them" in refusal("train", data, "-o", output, "--gold", "--paper", "bond")
     both = ("--gold", "--dictionary", data)
     assert "give one of the two" in refusal("train", data, "-o", output, *both)
-    for option in ("--plurals", "--case=exact", "--label=DRUG", f"--stop={data}"):
+    for option in ("--plurals", "--case=exact", "--label=DRUG", f"--stop={data}", "--nested"):
         assert "add --dictionary" in refusal("train", data, "-o", output, option)
     assert "other things in it" in refusal("train", data, "-o", ".", folder=tmp_path)
     assert "cannot load the encoder" in refusal("train", data, "-o", output, "--encoder=no/such")
     (tmp_path / "run.json").write_text("{")
+    (tmp_path / "list.json").write_text("[]")
+    assert "the configuration: expected " in refusal(
+        "train", data, "-o", output, "--config", tmp_path / "list.json"
+    )
+    (tmp_path / "list.json").unlink()
     assert "expected a configuration in JSON" in refusal(
         "train", data, "-o", output, "--config", tmp_path / "run.json"
     )

@@ -67,8 +67,8 @@ def models(tagger: Callable[[int], Tagger], reader: Callable[..., Reader]) -> di
         "panel": recogniser(tagger(0), tagger(1)),
         "reader": recogniser(reader(attention_layers=2, attention="positions")),
         "merged": recogniser(
-            reader(seed=1, shared_layers=1, nested=False, heads="shared"),
-            reader(seed=2, shared_layers=1, nested=False, heads="shared"),
+            reader(seed=1, shared_layers=1, nested=False, heads="shared", inside=False),
+            reader(seed=2, shared_layers=1, nested=False, heads="shared", inside=False),
             rule="union",
         ),
     }

@@ -18,7 +18,7 @@ from convener.models.expert import Batch
 from convener.models.layout import Rows
 from convener.models.reader import Reader
 from convener.models.span_heads import Pairs, SpanHeads
-from convener.models.spans import END, SPANS, START
+from convener.models.spans import END, NEVER, SPANS, START
 from convener.panel.panel import Panel, log_beliefs
 from convener.text.documents import Document, Entity, WordIndex
 from convener.training.corpus import gather
@@ -602,7 +602,9 @@ def test_kept_questions_go_where_the_expert_goes(reader: MakeReader) -> None:
     exact = grids(expert, TEXTS)
     narrow = grids(expert.to(torch.bfloat16), TEXTS)
     wide = grids(expert.to(torch.float32), TEXTS)
-    assert np.abs(narrow[0] - exact[0])[:, :SPANS].max() < 0.1
+    scored = np.minimum(narrow[0], exact[0]) > NEVER + 1
+    assert scored[:, SPANS:].any()
+    assert np.abs(narrow[0] - exact[0])[scored].max() < 0.25
     fresh = reader(LABELS, shared_layers=1)
     fresh.load_state_dict(expert.state_dict())
     for left, right in zip(wide, grids(fresh, TEXTS), strict=True):

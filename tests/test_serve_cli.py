@@ -232,6 +232,7 @@ def test_what_cannot_be_served(model: Path, tmp_path: Path, url: str) -> None:
     assert f"expected to listen at 127.0.0.1 port {port}, got: Address already in use" in line
     (tmp_path / "token").write_text("two words")
     assert "without blanks" in refusal("serve", model, "--token-file", tmp_path / "token")
+    assert refusal("serve", model, "--texts", "4000").endswith("of 4000 texts, got 2048")
 
 
 def test_the_commands_on_the_page_work(url: str) -> None:

@@ -162,7 +162,7 @@ def test_what_is_refused_by_name(
     [
         (b'{"texts": ["\xff"]}', 400, "expected JSON in UTF-8"),
         (b'{"texts": ["a"', 422, "expected JSON, got something else"),
-        (b"", 422, "body"),
+        (b"", 422, "expected a body in JSON"),
         (b"[" * 10_000, 400, "nested too deeply"),
         (b'{"texts": ["\\ud83d"], "model": "panel"}', 422, "texts.0: expected whole characters"),
         (b'{"texts": ["a"], "threshold": NaN}', 422, "finite number"),

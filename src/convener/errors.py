@@ -14,8 +14,11 @@ def short(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def misfit(errors: Sequence[Mapping[str, Any]]) -> str:
-    """The first thing that pydantic has against data: where, what it expected, and what came."""
+def misfit(errors: Sequence[Mapping[str, Any]], whole: str = "") -> str:
+    """The first thing that pydantic has against data: where, what it expected, and what came.
+
+    `whole` names the data where all of it is meant. What a check of all of it says stands alone.
+    """
     first = errors[0]
     place = [str(part) for part in first["loc"]]
     message = first["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
@@ -23,9 +26,10 @@ def misfit(errors: Sequence[Mapping[str, Any]]) -> str:
         message = f"expected {place.pop()!r}"
     if first["type"] == "extra_forbidden":
         message = "nothing of this name is known"
-    if first["type"] != "json_invalid":
+    if place or first["type"] not in ("json_invalid", "value_error"):
         message = f"{message}, got {short(first['input'])}"
-    return f"{'.'.join(place)}: {message}" if place else message
+    where = ".".join(place) or whole
+    return f"{where}: {message}" if where else message
 
 
 class ConvenerError(Exception):

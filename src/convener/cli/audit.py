@@ -52,7 +52,8 @@ def audit(
     for output in (html, patch):
         keep_apart(output, first, second, gold, stop)
     if Path(first).is_dir():
-        if gold is not None or html is not None or patch is None:
+        given = (gold, html, names_label, stop, possessives, plurals)
+        if any(given) or case is not options.CaseOption.SMART or patch is None:
             raise ConfigError("a model writes its doubts to a patch: give --patch FILE and no more")
         _doubts(first, second, patch, folds, on_error)
         return

@@ -138,7 +138,7 @@ def given_gazetteer(
         return gazetteer(path, label, case, stop, possessives, plurals, on_error)
     if label or stop or possessives or plurals or case is not CaseOption.SMART:
         raise ConfigError(
-            "--label, --case, --stop, --possessives and --plurals say how names are read: "
+            "options such as --label and --plurals say how names are read: "
             "add --dictionary, or leave them out"
         )
     return None

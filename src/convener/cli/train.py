@@ -89,10 +89,6 @@ def train(
     """
     if sum((gold, paper is not None, config is not None)) > 1:
         raise ConfigError("--gold, --paper and --config are configurations: give one of them")
-    if gold and dictionary is not None:
-        raise ConfigError(
-            "--gold is for labels made by hand, and --dictionary replaces them: give one of the two"
-        )
     if base is not None and expert is None:
         raise ConfigError("--base is what a new library begins from: add --expert and --library")
     if (expert is None) != (library is None) or (expert is None) == (output is None):
@@ -111,11 +107,17 @@ def train(
     run = _configuration(
         gold, paper, config, changes, setting or [], encoder, questions, expert is not None
     )
+    if gold and dictionary is not None and run.model != "generator":
+        raise ConfigError(
+            "--gold is for labels made by hand, and --dictionary replaces them: give one of the two"
+        )
     if workers > 1 and (expert is not None or run.bond.experts == 1):
         raise ConfigError(
             "expected --workers with a panel, whose experts learn side by side, got one expert: "
             "add --experts, or leave out --workers"
         )
+    if dictionary is None and nested:
+        raise ConfigError("--nested says how names label: add --dictionary, or leave it out")
     names = options.given_gazetteer(
         dictionary, names_label, case, stop, possessives, plurals, on_error
     )

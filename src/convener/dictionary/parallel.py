@@ -1,5 +1,6 @@
 """A function applied by several processes to a stream, in order and in bounded memory."""
 
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -34,6 +35,8 @@ def in_processes(function: Callable[[T], R], items: Iterable[T], workers: int) -
 def _begin(function: Callable[[Any], Any]) -> None:
     global _function
     _function = function
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _work(batch: list[Any]) -> list[Any]:

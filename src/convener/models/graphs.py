@@ -9,7 +9,7 @@ feeds the graph. Inputs are int64: `ids`, `mask`, `shapes` [batch, pieces].
   cells being those of the grid at a word.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,6 @@ from torch.nn.functional import gelu, pad
 
 from convener.models.asking import Join, closed
 from convener.models.reader import BORDERLINE, Reader
-from convener.models.span_heads import MAX_WIDTH, SpanContent
 from convener.models.spans import NEVER
 from convener.models.tagger import Tagger
 
@@ -87,8 +86,11 @@ class _DenseReader(nn.Module):
         later = pad(lasts, (0, 0, 0, 0, 0, reader.width - 1))
         closing = pad(closes, (0, 0, 0, reader.width - 1))
         spans = []
-        for width, content in enumerate(_contents(heads.content, words, reader.width)):
-            hidden = firsts + later[:, width : width + length] + content
+        content = heads.content.by_width(words, reader.width) if heads.content else None
+        for width in range(reader.width):
+            hidden = firsts + later[:, width : width + length]
+            if content is not None:
+                hidden = hidden + next(content)
             scores = (gelu(hidden) * heads.spans[own]).sum(dim=-1) + heads.span_bias[own]
             candidates = opens & closing[:, width : width + length]
             spans.append(torch.where(candidates, scores, NEVER))
@@ -117,15 +119,3 @@ class _DenseReader(nn.Module):
         at = places[owners] + questions.lengths[asked][:, None]
         vectors = hidden.gather(1, at[:, :, None].expand(-1, -1, hidden.shape[-1]))
         return vectors.view(batch, types, places.shape[1], -1).transpose(1, 2)
-
-
-def _contents(content: SpanContent | None, words: Tensor, widths: int) -> Iterator[Tensor | float]:
-    """What the words of spans add to their hidden layer, of one word, of two, and so on."""
-    if content is None:
-        yield from [0.0] * widths
-        return
-    length = words.shape[1]
-    sums = pad(content.mean(words).cumsum(dim=1), (0, 0, 0, 0, 1, widths - 1))
-    for width in range(widths):
-        total = sums[:, width + 1 : width + 1 + length] - sums[:, :length]
-        yield total / (width + 1) + content.widths[min(width, MAX_WIDTH - 1)]

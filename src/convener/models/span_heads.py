@@ -4,9 +4,11 @@ A span's score is W₂·gelu(W₁[h_i; h_j]), as in BERT-MRC. Since W₁[h_i; h_
 products are made once a word instead of once a pair, and only candidate pairs are scored.
 
 Two ends tell little about whether they belong together ("c-fos and c-jun"), so with `inside` the
-score is W₂·gelu(U h_i + V h_j + M mean(h_i … h_j) + e_n), n being the number of words.
+score is W₂·gelu(U h_i + V h_j + M mean(h_i … h_j) + e_n), n being the number of words. Means come
+from sums up to each word, so a pair costs one product more, however wide it is.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -14,8 +16,7 @@ from torch import Tensor, nn
 
 from convener.models.dropout import Dropout
 
-MAX_WIDTH = 64
-
+_WIDTHS = 64
 _RARE = -3.0
 
 
@@ -35,7 +36,7 @@ class SpanContent(nn.Module):
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
         self.mean = nn.Linear(dim, hidden, bias=False)
-        self.widths = nn.Parameter(torch.zeros(MAX_WIDTH, hidden))
+        self.widths = nn.Parameter(torch.zeros(_WIDTHS, hidden))
 
     def forward(self, words: Tensor, pairs: Pairs) -> Tensor:
         """What the words of each pair add to its score's hidden layer, [n, hidden]."""
@@ -44,7 +45,15 @@ class SpanContent(nn.Module):
         total = sums[example, last, column] - sums[example, first, column]
         total = total + words[example, first, column]
         mean: Tensor = self.mean((total / (last - first + 1)[:, None]).to(words.dtype))
-        return mean + self.widths[(last - first).clamp(max=MAX_WIDTH - 1)]
+        return mean + self.widths[(last - first).clamp(max=_WIDTHS - 1)]
+
+    def by_width(self, words: Tensor, widths: int) -> Iterator[Tensor]:
+        """The same of the spans that begin at each word, [batch, words, types, hidden] a width."""
+        length = words.shape[1]
+        sums = nn.functional.pad(self.mean(words).cumsum(dim=1), (0, 0, 0, 0, 1, widths - 1))
+        for width in range(widths):
+            total = sums[:, width + 1 : width + 1 + length] - sums[:, :length]
+            yield total / (width + 1) + self.widths[min(width, _WIDTHS - 1)]
 
 
 class SpanHeads(nn.Module):

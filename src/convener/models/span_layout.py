@@ -77,7 +77,7 @@ class SpanLayout(Layout):
         return allowed_grid(document, self.labels, self.width, not self.flat).reshape(-1, 2)
 
     def frequency(self, rows: Rows) -> Frequency:
-        """By type; of spans over the candidates, of which about half are entities, at any width."""
+        """By type; of spans over the candidates, whatever their width."""
         grid = self._grid(rows)
         edges = grid[:, :SPANS].sum(axis=0, dtype=np.float64)
         spans = grid[:, SPANS:]

@@ -23,10 +23,10 @@ import torch
 
 from convener.models.reader import Reader
 from convener.models.reader_config import ReaderConfig
-from convener.models.span_heads import MAX_WIDTH
 from convener.text.documents import Document, WordIndex, crossing
 from convener.training.batching import length_batches
 
+MAX_WIDTH = 64
 BATCH_PIECES = 8192
 
 

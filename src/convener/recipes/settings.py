@@ -18,4 +18,4 @@ def parsed(kind: type[Settings], content: object) -> Settings:
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(misfit(error.errors())) from None
+        raise ConfigError(misfit(error.errors(), "the configuration")) from None

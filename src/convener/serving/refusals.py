@@ -58,11 +58,11 @@ def _first(errors: Sequence[Mapping[str, object]]) -> str:
     if first["type"] == "json_invalid":
         reason = context.get("error") if isinstance(context, dict) else first["msg"]
         return f"expected JSON, got something else ({reason} at character {location[-1]})"
-    place = ".".join(map(str, location[1:])) or "the body"
-    if place == "the body" and isinstance(first["input"], bytes):
+    place = location[1:]
+    if not place and (first["type"] == "missing" or isinstance(first["input"], bytes)):
         return "expected a body in JSON: send it with the header Content-Type: application/json"
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return misfit([{**first, "loc": location[1:] or (place,)}]) + more
+    return misfit([{**first, "loc": place}], "the body") + more
 
 
 def _cause(cause: BaseException) -> str:

@@ -56,7 +56,7 @@ class Workers:
             answers = [future.result() for future in futures]
         except BrokenProcessPool:
             raise ModelError(
-                "a process that trained an expert died, perhaps for want of memory: "
+                "a process that trained an expert died or was ended, perhaps for want of memory: "
                 "give fewer --workers and --resume"
             ) from None
         losses = []
