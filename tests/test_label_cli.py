@@ -1,14 +1,19 @@
 """`convener label` with rules that vote and patches that mend."""
 
 import json
+import os
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
+from convener.dictionary.parallel import BATCH
 from convener.dictionary.patch import Change, Place, fingerprint, write_patch
 from convener.text.formats import read
 from tests.test_bad_input import refusal
-from tests.test_cli import convener
+from tests.test_cli import ENVIRONMENT, PROGRAM, convener
 
 TEXTS = ("Dr Rome took aspirin in Rome", "a bath in Bath near York")
 
@@ -103,3 +108,33 @@ def test_what_does_not_fit_is_refused(
     line = refusal("label", "notes.txt", "names.csv", "-o", "out.jsonl", *arguments)
     assert reason in line
     assert not (folder / "out.jsonl").exists()
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_stopping_a_group_of_workers_leaves_nothing(folder: Path, sign: signal.Signals) -> None:
+    """Terminals and schedulers signal a whole group of processes, so idle workers hear it too."""
+    before = set(folder.iterdir())
+    command = ["label", "-", folder / "names.csv", "-o", folder / "out.jsonl", "--workers=2"]
+    running = subprocess.Popen(
+        [PROGRAM, *command],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=ENVIRONMENT,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert running.stdin is not None
+    running.stdin.write(b"Dr Rome took aspirin in Rome\n" * 10 * BATCH)
+    running.stdin.flush()
+    until = time.monotonic() + 120
+    while not any(path.stat().st_size for path in set(folder.iterdir()) - before):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    time.sleep(0.5)
+    os.killpg(running.pid, sign)
+    said = running.communicate()[1].decode()
+    assert running.returncode == 130
+    assert "Traceback" not in said
+    assert set(folder.iterdir()) == before
+    with pytest.raises(ProcessLookupError):
+        os.killpg(running.pid, 0)

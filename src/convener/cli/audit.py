@@ -49,11 +49,11 @@ def audit(
 
     Example: `convener audit drug-ner labelled.jsonl --patch patch.jsonl`
     """
+    matching = options.Matching(names_label, case, stop, possessives, plurals)
     for output in (html, patch):
         keep_apart(output, first, second, gold, stop)
     if Path(first).is_dir():
-        given = (gold, html, names_label, stop, possessives, plurals)
-        if any(given) or case is not options.CaseOption.SMART or patch is None:
+        if gold or html or matching != options.Matching() or patch is None:
             raise ConfigError("a model writes its doubts to a patch: give --patch FILE and no more")
         _doubts(first, second, patch, folds, on_error)
         return
@@ -61,7 +61,7 @@ def audit(
         raise ConfigError("--patch is what a model suggests: give its folder and labelled text")
     from convener.dictionary.audit import audit as audited
 
-    names = options.gazetteer(second, names_label, case, stop, possessives, plurals, on_error)
+    names = options.gazetteer(second, matching, on_error)
     truth = list(options.documents(gold, on_error)) if gold else None
     result = audited(options.documents(first, on_error), names, truth)
     lead = lead_lines(result)

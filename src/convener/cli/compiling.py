@@ -24,14 +24,8 @@ def compile(  # noqa: A001 - the verb's name
     Example: `convener compile drugs.csv -o drugs.names`
     """
     keep_apart(output, dictionary)
-    gazetteer = options.gazetteer(
-        dictionary,
-        names_label,
-        case,
-        possessives=possessives,
-        plurals=plurals,
-        on_error=on_error,
-    )
+    matching = options.Matching(names_label, case, possessives=possessives, plurals=plurals)
+    gazetteer = options.gazetteer(dictionary, matching, on_error)
     gazetteer.save(output)
     size = output.stat().st_size / 1e6
     out.print(f"{len(gazetteer)} names in {output}, {size:.1f} MB", markup=False)

@@ -41,10 +41,8 @@ def evaluate(
 
     for output in (json_file, html_file):
         keep_apart(output, model, data, dictionary, stop)
-    smart = options.CaseOption.SMART
-    names = options.given_gazetteer(
-        dictionary, names_label, smart, stop, possessives, plurals, on_error
-    )
+    matching = options.Matching(names_label, stop=stop, possessives=possessives, plurals=plurals)
+    names = options.given_gazetteer(dictionary, matching, on_error)
     documents = options.documents(data, on_error)
     if html_file is None:
         result = api.evaluate(model, documents, names)

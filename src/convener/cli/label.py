@@ -57,9 +57,8 @@ def label(
     if rules is not None and nested:
         raise ConfigError("a vote settles on entities that do not overlap: leave out --nested")
     keep_apart(output, texts, dictionary, stop, rules, patch)
-    gazetteer = options.gazetteer(
-        dictionary, names_label, case, stop, possessives, plurals, on_error
-    )
+    matching = options.Matching(names_label, case, stop, possessives, plurals)
+    gazetteer = options.gazetteer(dictionary, matching, on_error)
     changes = Patch(read_changes(patch)) if patch is not None else Patch([])
     gazetteer = changes.names(gazetteer)
     labeller = Labeller(gazetteer, abstain and rules is None, nested)

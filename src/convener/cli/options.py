@@ -1,6 +1,7 @@
 """Options that several verbs share."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 from typing import Annotated
@@ -64,6 +65,20 @@ Plurals = Annotated[
 Nested = Annotated[bool, typer.Option("--nested", help="Also label names inside names.")]
 
 
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """How the names of a dictionary are matched: the options above, and what they are if not given.
+
+    `stop` is the path of a file.
+    """
+
+    label: str | None = None
+    case: CaseOption = CaseOption.SMART
+    stop: str | None = None
+    possessives: bool = False
+    plurals: bool = False
+
+
 def documents(path: str, on_error: OnError) -> Iterator[Document]:
     """Documents of a file or folder; what is left out of it is reported at the end."""
     skipped, lost = Skipped(), Lost()
@@ -73,24 +88,16 @@ def documents(path: str, on_error: OnError) -> Iterator[Document]:
         err.print(f"not read: {told(lost)}", markup=False)
 
 
-def gazetteer(
-    path: str,
-    label: str | None,
-    case: CaseOption,
-    stop: str | None = None,
-    possessives: bool = False,
-    plurals: bool = False,
-    on_error: OnError = OnError.STOP,
-) -> Gazetteer:
+def gazetteer(path: str, matching: Matching, on_error: OnError) -> Gazetteer:
     """A dictionary, with a line on what was wrong in it."""
     skipped = Skipped()
     loaded = Gazetteer.from_file(
         path,
-        label,
-        case.value,
-        stop=[line.text for line in numbered_lines(stop)] if stop else (),
-        possessives=possessives,
-        plurals=plurals,
+        matching.label,
+        matching.case.value,
+        stop=[line.text for line in numbered_lines(matching.stop)] if matching.stop else (),
+        possessives=matching.possessives,
+        plurals=matching.plurals,
         on_error=skipped if on_error is OnError.SKIP else None,
     )
     skipped.report()
@@ -120,23 +127,15 @@ def gazetteer(
     return loaded
 
 
-def given_gazetteer(
-    path: str | None,
-    label: str | None,
-    case: CaseOption,
-    stop: str | None,
-    possessives: bool,
-    plurals: bool,
-    on_error: OnError,
-) -> Gazetteer | None:
+def given_gazetteer(path: str | None, matching: Matching, on_error: OnError) -> Gazetteer | None:
     """The dictionary of a verb that can do without one.
 
     Raises:
         ConfigError: there is none, but something is said of how it is read.
     """
     if path is not None:
-        return gazetteer(path, label, case, stop, possessives, plurals, on_error)
-    if label or stop or possessives or plurals or case is not CaseOption.SMART:
+        return gazetteer(path, matching, on_error)
+    if matching != Matching():
         raise ConfigError(
             "options such as --label and --plurals say how names are read: "
             "add --dictionary, or leave them out"

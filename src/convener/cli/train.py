@@ -118,9 +118,8 @@ def train(
         )
     if dictionary is None and nested:
         raise ConfigError("--nested says how names label: add --dictionary, or leave it out")
-    names = options.given_gazetteer(
-        dictionary, names_label, case, stop, possessives, plurals, on_error
-    )
+    matching = options.Matching(names_label, case, stop, possessives, plurals)
+    names = options.given_gazetteer(dictionary, matching, on_error)
     documents = options.documents(data, on_error)
     if names is not None:
         documents = _summarised(Labeller(names, nested=nested).label(documents))

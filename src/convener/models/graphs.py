@@ -10,6 +10,7 @@ feeds the graph. Inputs are int64: `ids`, `mask`, `shapes` [batch, pieces].
 """
 
 from collections.abc import Sequence
+from itertools import repeat
 
 import torch
 from torch import Tensor, nn
@@ -85,12 +86,11 @@ class _DenseReader(nn.Module):
         own = torch.arange(types, device=ids.device).clamp(0, heads.types - 1)
         later = pad(lasts, (0, 0, 0, 0, 0, reader.width - 1))
         closing = pad(closes, (0, 0, 0, reader.width - 1))
+        inside = heads.content
+        contents = inside.by_width(words, reader.width) if inside else repeat(0.0, reader.width)
         spans = []
-        content = heads.content.by_width(words, reader.width) if heads.content else None
-        for width in range(reader.width):
-            hidden = firsts + later[:, width : width + length]
-            if content is not None:
-                hidden = hidden + next(content)
+        for width, content in enumerate(contents):
+            hidden = firsts + later[:, width : width + length] + content
             scores = (gelu(hidden) * heads.spans[own]).sum(dim=-1) + heads.span_bias[own]
             candidates = opens & closing[:, width : width + length]
             spans.append(torch.where(candidates, scores, NEVER))
