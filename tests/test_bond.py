@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convener import Document, Entity, Recogniser, evaluate, load, train
+from convener import Document, Entity, Gazetteer, Recogniser, evaluate, load, train
 from convener.errors import ConfigError, DataError
 from convener.models.expert import Expert
 from convener.models.layout import Rows
@@ -276,6 +276,19 @@ def test_dev_keeps_the_best_state(labelled: list[Document], run_config: MakeConf
     best = max(float(str(record["dev_f1"])) for record in model.card.history)
     found = evaluate(model, labelled).scores.exact.f1
     assert model.card.dev_f1 == best == round(100 * found, 2)
+
+
+def test_a_dictionarys_file_tells_which_names_are_known(
+    labelled: list[Document], run_config: MakeConfig, tmp_path: Path
+) -> None:
+    model = train(labelled, config=run_config(experts=1))
+    known = labelled[0].surface(labelled[0].entities[0])
+    (tmp_path / "names.csv").write_text(f"{known},X\n", encoding="utf-8")
+    listed = Gazetteer.from_file(tmp_path / "names.csv")
+    scores = evaluate(model, labelled, tmp_path / "names.csv").scores
+    assert scores.seen is not None
+    assert scores.seen.gold > 0
+    assert scores == evaluate(model, labelled, listed).scores
 
 
 @pytest.mark.parametrize("targets", ["squared", "soft", "hard"])

@@ -224,4 +224,4 @@ def test_what_convert_refuses(tmp_path: Path) -> None:
     line = refusal("convert", tmp_path / "a.jsonl", tmp_path / "b.json")
     assert "for .json: labelstudio or jsonl" in line
     assert "to a folder" in refusal("convert", tmp_path / "a.jsonl", "-", "--to", "brat")
-    assert "without .ann files" in refusal("convert", tmp_path, "-")
+    assert "expected a folder of .txt files alone" in refusal("convert", tmp_path, "-")

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from convener import label, train
-from convener.api import evaluation
 from convener.demo import DemoData, load_data
 from convener.demo.compare import compare
+from convener.evaluation.result import evaluation
 from convener.recipes.run import RunConfig, override
 from convener.training.progress import Silence
 

@@ -88,7 +88,7 @@ def test_what_is_no_text_is_refused_with_its_place(tmp_path: Path, case: str, na
 
 def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     assert refusal(tmp_path / "none.jsonl") == f"{tmp_path}/none.jsonl: no such file"
-    assert refusal(tmp_path).startswith(f"{tmp_path}: cannot be read")
+    assert refusal(tmp_path).startswith(f"{tmp_path}: expected a folder of .txt files")
 
 
 def test_a_long_value_is_shortened_in_the_message(tmp_path: Path) -> None:

@@ -159,6 +159,17 @@ def test_a_brat_folder_with_halves_of_pairs(tmp_path: Path) -> None:
     assert [d.text for d in taken(folder / "doc-1.ann")[0]] == ["Rome"]
 
 
+def test_a_folder_of_texts_has_a_document_each(tmp_path: Path) -> None:
+    (tmp_path / "ward").mkdir()
+    (tmp_path / "ward" / "b.txt").write_text("Aspirin\nat night.\n")
+    (tmp_path / "a.txt").write_text("")
+    (tmp_path / ".hidden").write_text("")
+    texts = [(d.id, d.text) for d in taken(tmp_path)[0]]
+    assert texts == [("a", ""), ("ward/b", "Aspirin\nat night.\n")]
+    (tmp_path / "set.jsonl").write_text('{"text": "Rome"}')
+    assert "expected a folder of .txt files alone" in refusal(tmp_path)
+
+
 def test_a_folder_with_something_in_it_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "mine.doc").write_text("precious")
     for kind in ("brat", "datasets"):

@@ -5,13 +5,11 @@ What needs torch is imported where it is used, so an exported model answers with
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convener.dictionary import Gazetteer, Labeller
-from convener.errors import DataError
-from convener.evaluation.bootstrap import f1_interval
 from convener.evaluation.calibration import (
     calibration_error,
     fitted_temperature,
@@ -19,7 +17,7 @@ from convener.evaluation.calibration import (
     tempered,
 )
 from convener.evaluation.report import Matrix, mistakes, render
-from convener.evaluation.scores import Scores, by_group, score
+from convener.evaluation.result import Evaluation, evaluation
 from convener.inference import hub
 from convener.inference.card import Card, installed_versions
 from convener.inference.recogniser import Recogniser
@@ -32,10 +30,11 @@ if TYPE_CHECKING:
     from convener.recipes.run import RunConfig
 
 Texts = str | Path | Iterable[str] | Iterable[Document]
+Names = Gazetteer | str | Path
 
 
 def label(
-    texts: Texts, gazetteer: Gazetteer | str | Path, abstain: bool = False, nested: bool = False
+    texts: Texts, gazetteer: Names, abstain: bool = False, nested: bool = False
 ) -> Iterator[Document]:
     """Documents labelled by a dictionary, one at a time.
 
@@ -44,9 +43,7 @@ def label(
     words that look like names are left out of training instead of being taken for ordinary words;
     with `nested`, names inside names are labelled too, for readers.
     """
-    if not isinstance(gazetteer, Gazetteer):
-        gazetteer = Gazetteer.from_file(gazetteer)
-    return Labeller(gazetteer, abstain, nested).label(as_documents(texts))
+    return Labeller(_gazetteer(gazetteer), abstain, nested).label(as_documents(texts))
 
 
 def train(
@@ -198,37 +195,13 @@ def load(model: str | Path, device: str | None = None) -> Recogniser:
     return Recogniser.from_folder(hub.local(model), device)
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """Scores, the 95 % interval of exact F1, and gold types that the model can't find.
-
-    `calibration_error`, from 0 to 1, is that of `convener.evaluation.calibration`; `malformed`
-    counts what a language model said and is no entity of the text.
-    """
-
-    scores: Scores
-    interval: tuple[float, float]
-    unknown_labels: tuple[str, ...]
-    calibration_error: float | None = None
-    malformed: int = 0
-
-    def as_dict(self) -> dict[str, object]:
-        """Everything in percentages."""
-        return {
-            **self.scores.as_dict(),
-            "f1_interval": [round(100 * bound, 2) for bound in self.interval],
-            "unknown_labels": list(self.unknown_labels),
-            "calibration_error": self.calibration_error,
-            "malformed": self.malformed,
-        }
-
-
 def evaluate(
-    model: Recogniser | str | Path, data: Texts, dictionary: Gazetteer | None = None
+    model: Recogniser | str | Path, data: Texts, dictionary: Names | None = None
 ) -> Evaluation:
     """Score a model on documents with gold labels.
 
-    With a dictionary, recall is also given apart for names that it lists and that it does not.
+    With a dictionary or its file, recall is also given apart for names that it lists and that it
+    does not.
 
     Raises:
         DataError: there is no gold entity to find.
@@ -238,7 +211,7 @@ def evaluate(
 
 
 def report(
-    model: Recogniser | str | Path, data: Texts, dictionary: Gazetteer | None = None
+    model: Recogniser | str | Path, data: Texts, dictionary: Names | None = None
 ) -> tuple[Evaluation, str]:
     """As `evaluate`, and a page about it in HTML: scores, mistakes, which type looks at which.
 
@@ -259,34 +232,19 @@ def report(
 
 
 def _evaluated(
-    model: Recogniser | str | Path, data: Texts, dictionary: Gazetteer | None
+    model: Recogniser | str | Path, data: Texts, dictionary: Names | None
 ) -> tuple[Recogniser, list[Document], list[Document], Evaluation]:
     """The model, the gold documents, what it finds in them, and how good that is."""
     recogniser = model if isinstance(model, Recogniser) else load(model)
     gold, before = list(as_documents(data)), recogniser.malformed
     found = list(recogniser.annotate(gold))
-    result = evaluation(gold, found, recogniser.labels, dictionary)
+    names = None if dictionary is None else _gazetteer(dictionary)
+    result = evaluation(gold, found, recogniser.labels, names)
     return recogniser, gold, found, replace(result, malformed=recogniser.malformed - before)
 
 
-def evaluation(
-    gold: Sequence[Document],
-    predicted: Sequence[Document],
-    labels: Sequence[str],
-    dictionary: Gazetteer | None = None,
-) -> Evaluation:
-    """Scores of predictions by anything that knows the types `labels`."""
-    found = {entity.label for document in gold for entity in document.entities}
-    if not found:
-        raise DataError(f"expected gold labels, got {len(gold)} documents without an entity")
-    scores = score(gold, predicted, dictionary)
-    error = calibration_error(*outcomes(gold, predicted))
-    return Evaluation(
-        scores,
-        f1_interval(by_group(scores.documents, gold)),
-        tuple(sorted(found - set(labels))),
-        None if error is None else round(error, 4),
-    )
+def _gazetteer(names: Names) -> Gazetteer:
+    return names if isinstance(names, Gazetteer) else Gazetteer.from_file(names)
 
 
 def as_documents(texts: Texts) -> Iterator[Document]:

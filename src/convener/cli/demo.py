@@ -16,7 +16,7 @@ from convener.files import open_output
 from convener.text.documents import Document
 
 if TYPE_CHECKING:
-    from convener.api import Evaluation
+    from convener.evaluation.result import Evaluation
 
 NAMES = {
     "dictionary": "dictionary",

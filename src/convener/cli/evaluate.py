@@ -11,7 +11,7 @@ from convener.cli.console import err, out, table
 from convener.files import keep_apart, open_output
 
 if TYPE_CHECKING:
-    from convener.api import Evaluation
+    from convener.evaluation.result import Evaluation
 
 
 def evaluate(

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from convener import api
-from convener.api import Evaluation, evaluation
 from convener.demo import DemoData
 from convener.dictionary.labeller import Labeller
+from convener.evaluation.result import Evaluation, evaluation
 from convener.inference.recogniser import Recogniser
 from convener.models.expert import Expert
 from convener.panel.panel import Panel

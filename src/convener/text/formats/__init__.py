@@ -9,7 +9,7 @@
 | `doccano`     | `{"text", "label": [[start, end, label]]}` and its form with relations     |
 | `labelstudio` | a task of the JSON or JSON-MIN export                                      |
 | `spacy`       | a Doc of a DocBin (`.spacy`)                                               |
-| `brat`        | a pair of `.txt` and `.ann` in a folder                                    |
+| `brat`        | a pair of `.txt` and `.ann` in a folder, or a `.txt` alone                 |
 | `datasets`    | a row of a set saved by Hugging Face `datasets`                            |
 
 A format is known by what the file or folder holds. A bad item raises `DataError` naming file,

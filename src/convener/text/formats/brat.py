@@ -1,5 +1,7 @@
 """brat: a folder of pairs, `NAME.txt` with a text and `NAME.ann` with what is said about it.
 
+A text without notes is a document without labels, so a folder of plain texts is read too.
+
 An entity is a line `T1<tab>LABEL START END<tab>its text`, offsets in code points of the text file
 as it stands. brat breaks an entity at line ends into fragments, `0 3;4 9`; fragments with only
 white space and a line end between them are one entity here. A line `N1<tab>Reference T1 BASE:ENTRY`

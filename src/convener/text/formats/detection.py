@@ -53,11 +53,11 @@ def of_place(path: Path) -> Literal["spacy", "brat", "datasets"] | None:
     if path.is_dir():
         if (path / "state.json").is_file() or (path / "dataset_dict.json").is_file():
             return "datasets"
-        if next(path.rglob("*.ann"), None) is not None:
+        if next(path.rglob("*.ann"), None) is not None or _endings(path) == {".txt"}:
             return "brat"
         raise DataError(
-            f"{path}: cannot be read (a folder without .ann files of brat's or a saved dataset): "
-            f"{_INSTEAD}"
+            f"{path}: expected a folder of .txt files alone, of brat's pairs of .txt and .ann, or "
+            f"a saved dataset: {_INSTEAD}"
         )
     if path.suffix.lower() in _OTHER:
         raise DataError(
@@ -69,6 +69,12 @@ def of_place(path: Path) -> Literal["spacy", "brat", "datasets"] | None:
         return None
     with opened(path) as stream:
         return "spacy" if stream.read(2) == _DOCBIN else None
+
+
+def _endings(folder: Path) -> set[str]:
+    """The endings of all files of a folder and those below it but hidden ones."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.suffix for path in files if not path.name.startswith(".")}
 
 
 def head(path: str | Path, lines: Iterable[Line]) -> list[Line]:
