@@ -4,7 +4,9 @@
   class frequencies f of one batch, a "KL" that is linear in raw logits, the confidence of the
   re-weighted target. Its checkpoint was chosen on the test set, which is up to the caller.
 - `Robust`: RoSTER (Meng et al., 2021): generalised cross entropy (1 − p^q) / q, half of the words
-  outside dropped at each step, and from the third round on labels with p ≤ .7 left out.
+  outside dropped at each step, and from the third round on labels with p ≤ .7 left out. The first
+  round is one of ordinary training: what this encoder believes of types after two rounds of the
+  other loss is so little that all labels may be left out.
 - `PositiveUnlabelled`: the non-negative PU risk of many classes (Peng et al., 2019).
   Words without a label are unlabelled, not outside. Class priors are what a first round of
   ordinary training believes, so that no gold label is read.
@@ -104,6 +106,8 @@ class Robust(Bond):
 
     def warm_up(self, steps: int, round_: int) -> dict[str, object]:
         """Labels that the model does not believe are left out from the third round on."""
+        if round_ == 0:
+            return super().warm_up(steps, round_)
         everything = [np.ones(len(rows), np.float32) for rows in self.corpus.allowed]
         trusted = everything if round_ < PLAIN_ROUNDS else self.trusted()
         objective = RobustObjective(self.corpus.allowed, trusted)
