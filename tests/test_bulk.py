@@ -88,7 +88,7 @@ def test_parts_answer_as_the_whole(
     assert len(shown) > 10
     assert shown == sorted(shown)
     assert shown[-1] == (source.stat().st_size, source.stat().st_size)
-    assert [path.name for path in tmp_path.iterdir()] == ["found.jsonl"]
+    assert {path.name for path in tmp_path.iterdir()} == {"found.jsonl", "found.jsonl.done"}
 
 
 def test_threshold_and_flat_reach_the_workers(model: Path, source: Path, tmp_path: Path) -> None:
@@ -121,6 +121,36 @@ def test_bad_items_are_listed_even_if_another_run_met_them(
     assert len(list(read(output))) == len(lines)
     with pytest.raises(DataError, match=r"bad\.jsonl:\d+: "):
         predict_file(path, output, work_for(model), here)
+
+
+def test_a_finished_run_is_taken_up_by_doing_nothing(
+    model: Path, source: Path, tmp_path: Path
+) -> None:
+    path, output = tmp_path / "notes.jsonl", tmp_path / "found.jsonl"
+    path.write_text(source.read_text() + "{broken\n")
+
+    def again(change: Callable[[], object], **options: object) -> bool:
+        """Whether the run is repeated after a change."""
+        parts: list[Stretch] = []
+
+        def watched(work: Work, todo: Sequence[Stretch]) -> Iterator[Stretch]:
+            parts.extend(todo)
+            return here(work, todo)
+
+        change()
+        work = work_for(model, on_error="skip", **options)
+        left_out = predict_file(path, output, work, watched, resume=True)
+        assert len(left_out) == 1
+        return bool(parts)
+
+    assert again(lambda: None)
+    assert not again(lambda: None)
+    assert again(lambda: None, threshold=0.5)
+    assert again(lambda: None)
+    assert again(output.unlink)
+    assert again(lambda: output.write_text("mine\n"))
+    assert again(lambda: path.write_text(path.read_text() + path.read_text().splitlines()[0]))
+    assert not again(lambda: None)
 
 
 def test_another_run_is_not_taken_up(model: Path, source: Path, tmp_path: Path) -> None:
@@ -202,7 +232,8 @@ def test_killed_and_taken_up_again_is_one_run(model: Path, source: Path, tmp_pat
     os.kill(worker, signal.SIGKILL)
     assert second.wait(120) == 0
     assert output.read_bytes() == whole.read_bytes()
-    assert {path.name for path in tmp_path.iterdir()} == {"found.jsonl", "whole.jsonl"}
+    left = {path.name.removesuffix(".done") for path in tmp_path.iterdir()}
+    assert left == {"found.jsonl", "whole.jsonl"}
 
 
 def test_what_workers_cannot_do_is_refused(model: Path, source: Path) -> None:

@@ -3,7 +3,8 @@
 The input has a document a line. It is cut at ends of lines into stretches; each is read, answered
 and written to a file of its own by whichever worker is free, and these parts are joined in order
 at the end. A part is there whole or not at all, so a run that was killed is taken up where it
-stopped, with nothing lost and nothing doubled, by any number of workers, here or elsewhere.
+stopped, with nothing lost and nothing doubled, by any number of workers, here or elsewhere. What
+is finished is written down beside the output, so that taking it up again does nothing.
 """
 
 import fcntl
@@ -80,7 +81,8 @@ def predict_file(
 ) -> list[str]:
     """Answer a file by workers, and return what was wrong with items that were left out.
 
-    `work` is told the folder of the parts, `OUTPUT.parts`, and the format of the input.
+    `work` is told the folder of the parts, `OUTPUT.parts`, and the format of the input. With
+    `resume`, nothing is done where `OUTPUT.done` says that this run is finished.
 
     Raises:
         ConfigError: an unfinished run is there and is not to be resumed, or is another one.
@@ -95,9 +97,15 @@ def predict_file(
     parts = Path(f"{output}.parts")
     given = work(str(parts), found)
     plan = list(stretches(source, STRETCH_BYTES))
-    with _locked(parts, _described(given, Path(source)), resume):
+    total = sum(stretch.size for stretch in plan)
+    described, receipt = _described(given, Path(source)), Path(f"{output}.done")
+    if resume and not parts.exists():
+        finished = _finished(receipt, described, Path(output))
+        if finished is not None:
+            progress(total, total)
+            return finished
+    with _locked(parts, described, resume):
         missing = [stretch for stretch in plan if not _part(parts, stretch).exists()]
-        total = sum(stretch.size for stretch in plan)
         done = total - sum(stretch.size for stretch in missing)
         progress(done, total)
         for stretch in run(given, missing) if missing else ():
@@ -108,6 +116,8 @@ def predict_file(
                 with part.open(encoding="utf-8", newline="\n") as stream:
                     shutil.copyfileobj(stream, joined)
         left_out = list(_left_out(_part(parts, stretch) for stretch in plan))
+        with open_output(receipt) as stream:
+            json.dump(_receipt(described, Path(output), left_out), stream, indent=1)
         shutil.rmtree(parts)
     return left_out
 
@@ -130,6 +140,22 @@ def _described(work: Work, source: Path) -> str:
     told = asdict(work) | {"parts": None, "model": digest.hexdigest()}
     size = {"bytes": stat.st_size, "changed": stat.st_mtime_ns, "stretch": STRETCH_BYTES}
     return json.dumps(told | {"source": str(source.resolve())} | size, indent=1)
+
+
+def _receipt(described: str, output: Path, left_out: list[str]) -> dict[str, object]:
+    """What was done, how the output was left, and what is not in it."""
+    stat = output.stat()
+    state = {"bytes": stat.st_size, "changed": stat.st_mtime_ns}
+    return {"run": json.loads(described), "output": state, "left_out": left_out}
+
+
+def _finished(receipt: Path, described: str, output: Path) -> list[str] | None:
+    """What a finished run like this left out, if its output is still as it was written."""
+    if not receipt.is_file() or not output.is_file():
+        return None
+    told = json.loads(receipt.read_text(encoding="utf-8"))
+    left_out: list[str] = told["left_out"]
+    return left_out if told == _receipt(described, output, left_out) else None
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from convener.errors import ConfigError
 from convener.models.encoders import Encoder
 from convener.models.expert import Batch
 
-_RUN_PIECES, _MIN_RUN_PIECES, _MIN_FILL = 16_384, 2_048, 0.9
+_RUN_PIECES, _CPU_RUN_PIECES, _MIN_RUN_PIECES, _MIN_FILL = 16_384, 2_048, 2_048, 0.9
 
 
 class Questions(nn.Module):
@@ -72,7 +72,8 @@ class Questions(nn.Module):
         sizes = self.lengths[asked] + lengths[owners] + 1
         apart = self._apart(encoder, batch, lengths) if self.shared_layers else None
         found: Tensor | None = None
-        for run in _runs(sizes):
+        most = _CPU_RUN_PIECES if sizes.device.type == "cpu" else _RUN_PIECES
+        for run in _runs(sizes, most):
             size = int(sizes[run].max())
             asking, context = self.lengths[asked[run]], lengths[owners[run]]
             join = Join(asking, context, asked[run], owners[run], size)
@@ -81,7 +82,7 @@ class Questions(nn.Module):
             vectors = hidden[torch.arange(len(run), device=at.device)[:, None], at]
             if found is None:
                 found = vectors.new_zeros(*types.shape, *vectors.shape[1:])
-            found = found.index_put((owners[run], columns[run]), vectors)
+            found[owners[run], columns[run]] = vectors
         assert found is not None
         return found.transpose(1, 2)
 
@@ -146,15 +147,18 @@ def closed(values: Tensor, mask: Tensor, last: int) -> Tensor:
     return longer.scatter(1, mask.sum(dim=1, keepdim=True), last)
 
 
-def _runs(sizes: Tensor) -> list[Tensor]:
-    """Indices of sequences, cut where padding or a run would grow too large, longest first."""
+def _runs(sizes: Tensor, most: int) -> list[Tensor]:
+    """Indices of sequences, cut where padding or a run, of `most` pieces, would grow too large.
+
+    The longest come first.
+    """
     order = sizes.argsort(descending=True, stable=True)
     lengths = sizes[order].tolist()
     cuts, begin, used = [], 0, 0
     for index, length in enumerate(lengths):
         padded = lengths[begin] * (index - begin + 1)
         loose = padded > _MIN_RUN_PIECES and used + length < _MIN_FILL * padded
-        if index > begin and (padded > _RUN_PIECES or loose):
+        if index > begin and (padded > most or loose):
             cuts.append(index)
             begin, used = index, 0
         used += length

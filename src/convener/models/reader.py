@@ -34,6 +34,7 @@ from convener.models.spans import END, NEVER, SPANS, START
 from convener.models.type_attention import TypeAttention
 
 BORDERLINE = math.log(0.1 / 0.9)
+_MIXED_VECTORS = 4096
 
 
 class Reader(Expert):
@@ -128,8 +129,7 @@ class Reader(Expert):
         if words is None:
             words = self.questions.words(self.encoder, batch, types, places)
         present = _present(types, real)
-        if self.attention is not None:
-            words = self.attention(words, present)
+        words = self._mixed(words, present)
         starts, ends = self.heads.edges(words, types)
         own = present & owned[:, :, None]
         least = 0.0 if self.training else BORDERLINE
@@ -149,6 +149,15 @@ class Reader(Expert):
         share = self.config.span_weight * seen.sum() / max(1, len(scores))
         weights = torch.cat([seen, seen, share * candidates.float()], dim=2)
         return beliefs, (self._by_type(weights, types, 0.0)[owned] * self.type_weights).view(-1)
+
+    def _mixed(self, words: Tensor, present: Tensor) -> Tensor:
+        """Words after the attention between types, in prediction a few examples at a time."""
+        if self.attention is None:
+            return words
+        vectors = words[0, ..., 0].numel()
+        examples = len(words) if self.training else max(1, _MIXED_VECTORS // vectors)
+        parts = zip(torch.split(words, examples), torch.split(present, examples), strict=True)
+        return torch.cat([self.attention(*part) for part in parts])
 
     def looks(self, batch: Batch) -> Tensor:
         """How much each type's reading looks at each other's, [types, types]."""

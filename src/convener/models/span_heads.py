@@ -86,8 +86,8 @@ class SpanHeads(nn.Module):
 
     def scores(self, words: Tensor, types: Tensor, pairs: Pairs) -> Tensor:
         """Logits of the pairs, [n], float32."""
-        firsts = self.first(words)[pairs.example, pairs.first, pairs.column]
-        lasts = self.last(words)[pairs.example, pairs.last, pairs.column]
+        firsts = _once(self.first, words, pairs.example, pairs.first, pairs.column)
+        lasts = _once(self.last, words, pairs.example, pairs.last, pairs.column)
         hidden = firsts + lasts
         if self.content is not None:
             hidden = hidden + self.content(words, pairs)
@@ -98,6 +98,14 @@ class SpanHeads(nn.Module):
 
     def _own(self, types: Tensor) -> Tensor:
         return types.clamp(0, self.types - 1)
+
+
+def _once(product: nn.Linear, words: Tensor, *places: Tensor) -> Tensor:
+    """The products of the words at some places, each made once however often it is there."""
+    flat = torch.arange(words[..., 0].numel(), device=words.device).view(words.shape[:3])
+    there, where = torch.unique(flat[places], return_inverse=True)
+    products: Tensor = product(words.reshape(-1, words.shape[-1])[there])
+    return products[where]
 
 
 def _vectors(types: int, dim: int, bias: float) -> tuple[nn.Parameter, nn.Parameter]:
