@@ -11,6 +11,7 @@ import re
 import statistics
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import adapt_tables
@@ -20,6 +21,7 @@ import inference_tables
 import noise_tables
 import reader_tables
 import serving_tables
+import settings_tables
 from markdown import load, mean, summary, table
 
 ROOT = Path(__file__).parents[1]
@@ -143,6 +145,10 @@ TABLES = {
         *(bond_moe_tables.bond_moe_sure, bond_moe_tables.bond_moe_cost),
         *(bond_moe_tables.panel_cost, noise_tables.noise),
     )
+}
+TABLES |= {
+    f"settings_{part}": partial(settings_tables.settings, part)
+    for part in ("run", "bond", "optimiser", "tagger", "reader", "generator")
 }
 FIGURES = {"noise.svg": noise_tables.noise_figure}
 

@@ -18,7 +18,8 @@ from convener.models.expert import Expert
 from convener.models.layout import Rows
 from convener.models.span_layout import SpanLayout
 from convener.models.spans import NEVER, SPANS
-from convener.recipes.bond import Bond, BondConfig, pseudo_labels
+from convener.recipes.bond import Bond, pseudo_labels
+from convener.recipes.bond_config import BondConfig
 from convener.recipes.rounds import Runner
 from convener.recipes.run import RunConfig, make_expert, override, parse_config
 from convener.recipes.settings import parsed

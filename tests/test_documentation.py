@@ -101,9 +101,32 @@ def test_the_example_of_a_vote_works(folder: Path, monkeypatch: pytest.MonkeyPat
     assert sources == {"drugs.csv", "LOC rule 1"}
 
 
+def test_the_example_of_settings_works(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, run_config: Callable[..., RunConfig]
+) -> None:
+    monkeypatch.chdir(folder)
+    (example,) = blocks(PROJECT / "docs" / "settings.md", "python")
+    example = example.replace("seed=1, ", "seed=1, tagger=tiny.tagger, ")
+    example = example.replace('"experts": 3', '"experts": 3, "round_steps": 1')
+    names: dict[str, object] = {"tiny": run_config()}
+    exec(example, names)
+    run = names["model"].card.run  # type: ignore[attr-defined]
+    assert (run["seed"], run["bond"]["experts"], run["optimiser"]["precision"]) == (1, 3, "bf16")
+
+
+def test_every_setting_is_explained() -> None:
+    page = (PROJECT / "docs" / "settings.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([\w.]+)` \|.*\| (.*) \|$", page, re.M)
+    assert [name for name, meaning in rows if not meaning.strip()] == []
+    content = RunConfig().model_dump()
+    parts = {name: value for name, value in content.items() if isinstance(value, dict)}
+    known = {f"{part}.{name}" for part, values in parts.items() for name in values}
+    assert {name for name, _ in rows} == known | (content.keys() - parts.keys())
+
+
 def test_every_example_is_run() -> None:
     shown = {page.stem for page in PAGES if blocks(page, "python")}
-    assert shown == {"README", "rules"}
+    assert shown == {"README", "rules", "settings"}
 
 
 def test_the_tables_are_generated() -> None:

@@ -574,6 +574,22 @@ def test_runs_are_as_long_as_little_padding_allows(lengths: list[int]) -> None:
         assert not fits([*run, after[0]])
 
 
+@both_scopes
+def test_examples_are_mixed_a_few_at_a_time_to_the_same_end(
+    reader: MakeReader, scope: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expert = stirred(reader(LABELS, attention=scope))
+    together = grids(expert, TEXTS)
+    mixed: list[int] = []
+    attention = expert.attention
+    assert attention is not None
+    attention.register_forward_pre_hook(lambda _, given: mixed.append(len(given[0])))
+    monkeypatch.setattr("convener.models.reader._MIXED_VECTORS", 1)
+    for one, other in zip(together, grids(expert, TEXTS), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    assert mixed == [1] * len(TEXTS)
+
+
 def test_only_pairs_of_likely_starts_and_ends_are_scored(
     reader: MakeReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,17 +24,24 @@ MINILM = "minilm"
 
 
 class EncoderConfig(BaseModel):
-    """How an expert reads; `window` and `overlap` count sub-words."""
+    """How an expert reads."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     encoder: str = MINILM
+    """`minilm`, which comes with convener, a local folder, or a hub id."""
     shapes: bool = True
+    """Whether an encoder that knows no capitals is told the shape of each word."""
     hidden_dropout: float = Field(default=0.1, ge=0, lt=1)
+    """Dropout inside the encoder."""
     attention_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Dropout of the encoder's attention."""
     train_embeddings: bool = False
+    """Whether the word embeddings learn too."""
     window: int = Field(default=128, ge=16)
+    """Sub-words that are read at a time."""
     overlap: int = Field(default=32, ge=0)
+    """Sub-words that two windows of a text share."""
 
     def prepare(self, encoder: "Encoder") -> None:
         """Set dropout, and freeze the word embeddings unless they are to be trained."""

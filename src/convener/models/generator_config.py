@@ -16,32 +16,44 @@ _CONFIG = "config.json"
 
 
 class GeneratorConfig(BaseModel):
-    """What a generator is made of and how it learns.
+    """What a generator is made of and how it learns."""
 
-    `model` is a hub id or a folder; `window` and `overlap` count tokens of the text alone, `batch`
-    counts windows. `nested` says whether entities may share text; left open it is read off the
-    training documents. The rate rises over a share `warmup` of the `steps`, then falls to zero.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     model: str = ""
+    """A hub id or a folder."""
     precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the weights that LoRA changes."""
     rank: int = Field(default=16, ge=1)
+    """Rank of LoRA."""
     alpha: int = Field(default=32, ge=1)
+    """α of LoRA."""
     dropout: float = Field(default=0.05, ge=0, lt=1)
+    """Dropout of LoRA."""
     target_modules: Literal["all-linear"] | tuple[str, ...] = "all-linear"
+    """The modules that LoRA changes."""
     window: int = Field(default=384, ge=LEAST_WINDOW)
+    """Tokens of text that are read at a time."""
     overlap: int = Field(default=64, ge=0)
+    """Tokens that two windows share."""
     max_new_tokens: int = Field(default=256, ge=1)
+    """The longest answer, in tokens."""
     nested: bool | None = None
+    """Whether entities may share text; left open, read off the training documents."""
     learning_rate: float = Field(default=2e-4, gt=0)
+    """The highest rate."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the steps in which the rate rises, before it falls to zero."""
     weight_decay: float = Field(default=0.0, ge=0)
+    """Of AdamW."""
     clip: float = Field(default=1.0, gt=0)
+    """The largest norm of a gradient."""
     steps: int = Field(default=500, ge=1)
+    """Steps of training."""
     batch: int = Field(default=8, ge=1)
+    """Windows a step."""
     seed: int = 0
+    """That of the run."""
 
 
 class Saved(BaseModel):

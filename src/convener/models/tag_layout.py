@@ -28,6 +28,7 @@ class TaggerConfig(EncoderConfig):
     """What a tagger is made of: an encoder, dropout, and a head."""
 
     dropout: float = Field(default=0.1, ge=0, lt=1)
+    """Dropout before the head."""
 
 
 class TagLayout(Layout):

@@ -25,12 +25,10 @@ kept; without one the schedule is fixed. No other gold label is read.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Literal
 
 import numpy as np
 import torch
 from accelerate import Accelerator
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from convener.errors import ConfigError
@@ -39,6 +37,7 @@ from convener.models.layout import Example, Frequency, Rows
 from convener.panel import assignment
 from convener.panel.joint import mean_probabilities
 from convener.panel.panel import agreement, group_embeddings, log_beliefs
+from convener.recipes.bond_config import BondConfig
 from convener.recipes.rounds import Recipe, Stage, State
 from convener.text.documents import Document
 from convener.training.apart import Lesson, Workers
@@ -53,36 +52,6 @@ Round = Callable[[int, int], Figures]
 MIN_ROUND_STEPS, MAX_ROUND_STEPS = 50, 100
 
 _LOSSES = {"kl": kl_divergence, "ce": cross_entropy}
-
-
-class BondConfig(BaseModel):
-    """The settings of the recipe.
-
-    A round is `round_steps` steps of optimisation of each expert, on all groups or on its own, so
-    that none learns less than a single model would. Left open, it is about one pass over the
-    corpus, from 50 steps for a small one to 100 for a big one.
-    `reweight` is b of the squared targets: 0 only sharpens, 1 divides by f as BOND does.
-    `refresh` counts rounds between two teachers, `patience` rounds without a better dev F1.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    experts: int = Field(default=1, ge=1)
-    fair: bool = True
-    self_training: bool = True
-    start: Literal["clusters", "random"] = "clusters"
-    tau: float = Field(default=0.1, gt=0)
-    round_steps: int | None = Field(default=None, ge=1)
-    warmup_rounds: int = Field(default=3, ge=1)
-    expert_rounds: int = Field(default=2, ge=1)
-    self_rounds: int = Field(default=4, ge=1)
-    refresh: int = Field(default=2, ge=1)
-    targets: Literal["squared", "soft", "hard"] = "squared"
-    reweight: float = Field(default=0.5, ge=0, le=1)
-    loss: Literal["kl", "ce"] = "kl"
-    confidence: float = Field(default=0.9, ge=0, lt=1)
-    ema: float = Field(default=0.0, ge=0, lt=1)
-    patience: int = Field(default=4, ge=1)
 
 
 class Bond(Recipe):

@@ -21,7 +21,8 @@ from convener.models.reader_config import ReaderConfig
 from convener.models.tag_layout import TaggerConfig
 from convener.models.tagger import Tagger
 from convener.panel.panel import Panel
-from convener.recipes.bond import Bond, BondConfig
+from convener.recipes.bond import Bond
+from convener.recipes.bond_config import BondConfig
 from convener.recipes.checks import check_gold, check_labelled
 from convener.recipes.multitask import reader_for
 from convener.recipes.rivals import with_rivals
@@ -35,27 +36,25 @@ from convener.training.progress import Listener, Silence
 
 
 class RunConfig(BaseModel):
-    """Everything that decides a run besides its data.
+    """Everything that decides a run besides its data."""
 
-    `model` is the kind of the experts, and `tagger`, `reader` or `generator` what they are made of.
-    `labels` fixes the types; without it they are those of the training documents. `abstain` says
-    whether unlisted names, and labels that capitals make doubtful, are left out of the loss: never,
-    always, or where capitals seem to tell names (`convener.dictionary.abstention.abstaining`).
-    `rivals` makes labels ambiguous whose name looks like one of another type
-    (`convener.recipes.rivals`).
-    `words` says how documents are read in training that bring words of their own, such as those of
-    CoNLL files: as given, or mixed, which is every second one by the words that raw text is cut
-    into (`convener.text.tokens`), so that a model reads both.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     seed: int = Field(default=0, ge=0, lt=2**32)
+    """Of everything random."""
     labels: tuple[str, ...] | None = None
+    """The types; left open, those of the training documents."""
     abstain: Literal["auto", "always", "never"] = "auto"
+    """Whether unlisted names, and labels that capitals make doubtful, are left out of the loss;
+    `auto` is where capitals tell names (`convener.dictionary.abstention.abstaining`)."""
     rivals: bool = True
+    """Whether labels become ambiguous whose name looks like one of another type
+    (`convener.recipes.rivals`)."""
     words: Literal["given", "mixed"] = "given"
+    """How documents that bring words of their own are read in training: as given, or mixed, every
+    second one by the words that raw text is cut into (`convener.text.tokens`)."""
     model: Literal["tagger", "reader", "generator"] = "tagger"
+    """What the experts are; the part of the same name says what they are made of."""
     tagger: TaggerConfig = TaggerConfig()
     reader: ReaderConfig = ReaderConfig()
     generator: GeneratorConfig = GeneratorConfig()
