@@ -154,7 +154,9 @@ def test_info_says_what_a_model_is(place: Workplace) -> None:
 
 def test_a_saved_configuration_repeats_the_run(place: Workplace, tmp_path: Path) -> None:
     run, output = place.model / "run.json", tmp_path / "again"
-    convener("train", place.text, "--dictionary", place.dictionary, "--config", run, "-o", output)
+    again = ("train", place.text, "--dictionary", place.dictionary, "--config", run, "-o", output)
+    assert "replaced" not in convener(*again).stderr
+    assert f"{output} is there, and replaced when all is done" in convener(*again).stderr
     for name in ("expert-0.safetensors", "expert-1.safetensors", "run.json"):
         assert (output / name).read_bytes() == (place.model / name).read_bytes()
 

@@ -12,8 +12,10 @@ from convener.cli.console import err
 def stoppable(output: Path, resume: bool) -> Iterator[tuple[Path, bool]]:
     """A checkpoint folder beside what is made, and whether to take it up; removed when all is done.
 
-    Who interrupts is told what is kept.
+    Who interrupts is told what is kept, and who has made it before that it is replaced.
     """
+    if output.exists():
+        err.print(f"{output} is there, and replaced when all is done", markup=False)
     output.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = output.with_name(f"{output.name}.checkpoint")
     if resume and not checkpoint.is_dir():

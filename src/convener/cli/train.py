@@ -75,7 +75,8 @@ def train(
         Path | None, typer.Option(help="A run.json that a model was saved with.")
     ] = None,
     setting: Annotated[
-        list[str] | None, typer.Option("--set", help="Any setting of the documentation, such as bond.fair=false.")
+        list[str] | None,
+        typer.Option("--set", help="Any setting of the documentation, such as bond.fair=false."),
     ] = None,
     workers: Annotated[
         int, typer.Option(min=1, help="So many experts of a panel learn at a time.")
