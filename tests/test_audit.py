@@ -140,6 +140,14 @@ def test_what_users_wrote_stands_escaped_on_the_page() -> None:
     assert "gone" not in empty
 
 
+def test_a_folder_of_texts_is_audited(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("Aspirin at night.\n")
+    (tmp_path / "names.csv").write_text("aspirin,DRUG\n")
+    shown = convener("audit", tmp_path / "notes", tmp_path / "names.csv").stdout
+    assert "matches: 1" in shown
+
+
 def test_the_command_shows_trouble_and_writes_a_page(tmp_path: Path) -> None:
     (tmp_path / "names.csv").write_text("May,PER\nMay,DATE\nOslo,LOC\n", encoding="utf-8")
     (tmp_path / "notes.txt").write_text("\n".join(TEXTS), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -151,6 +152,56 @@ def test_a_finished_run_is_taken_up_by_doing_nothing(
     assert again(lambda: output.write_text("mine\n"))
     assert again(lambda: path.write_text(path.read_text() + path.read_text().splitlines()[0]))
     assert not again(lambda: None)
+
+
+@pytest.mark.parametrize("told", ["", "[]", "{}", '{"left_out": 1}'])
+def test_what_is_no_receipt_is_not_believed(
+    model: Path, source: Path, tmp_path: Path, told: str
+) -> None:
+    output = tmp_path / "found.jsonl"
+    output.write_text("mine\n")
+    Path(f"{output}.done").write_text(told)
+    predict_file(source, output, work_for(model), here, resume=True)
+    assert output.read_text() != "mine\n"
+
+
+def test_notes_beside_a_model_do_not_make_it_another(
+    model: Path, source: Path, tmp_path: Path
+) -> None:
+    copied = Path(shutil.copytree(model, tmp_path / "model"))
+    output = copied / "found.jsonl"
+
+    def breaks(work: Work, todo: Sequence[Stretch]) -> Iterator[Stretch]:
+        yield from here(work, todo[:2])
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        predict_file(source, output, work_for(copied), breaks)
+    with (copied / "README.md").open("a") as card:
+        card.write("Mind the gap.\n")
+    predict_file(source, output, work_for(copied), here, resume=True)
+    assert len(list(read(output))) == len(list(read(source)))
+
+
+def test_an_output_that_cannot_be_is_refused_before_any_work(
+    model: Path, source: Path, tmp_path: Path
+) -> None:
+    def never(work: Work, todo: Sequence[Stretch]) -> Iterator[Stretch]:
+        raise AssertionError
+
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "a.jsonl.done").mkdir()
+    (tmp_path / "b.jsonl.parts").write_text("")
+    for name in ("folder", "a.jsonl", "b.jsonl"):
+        with pytest.raises(DataError, match="expected a f"):
+            predict_file(source, tmp_path / name, work_for(model), never, resume=True)
+    with pytest.raises(ConfigError, match=r"ends in \.jsonl"):
+        predict_file(source, tmp_path / "found.conll", work_for(model), never)
+    lost = tmp_path / "c.jsonl.parts"
+    lost.mkdir()
+    (lost / "000000000000000.jsonl").write_text('{"text": "of another run"}\n')
+    with pytest.raises(ConfigError, match="nothing that says of what"):
+        predict_file(source, tmp_path / "c.jsonl", work_for(model), never, resume=True)
 
 
 def test_another_run_is_not_taken_up(model: Path, source: Path, tmp_path: Path) -> None:

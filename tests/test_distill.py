@@ -56,6 +56,12 @@ def test_it_answers_as_the_panel_does(
     assert distance(student.panel, panel.panel, labelled) < distance(first, panel.panel, labelled)
 
 
+def test_it_is_as_sure_as_its_panel(panel: Recogniser, labelled: list[Document]) -> None:
+    teacher = Recogniser(panel.panel, panel.card.model_copy(update={"temperature": 4.0}))
+    short = DistillConfig(rounds=1, round_steps=1)
+    assert distill(teacher, labelled, config=short).card.temperature == 4.0
+
+
 def test_no_label_is_read(panel: Recogniser, student: Recogniser, labelled: list[Document]) -> None:
     bare = [replace(document, entities=(), unknown=()) for document in labelled]
     same = distill(panel, bare, config=CONFIG)

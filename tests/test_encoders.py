@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
 
 from convener.errors import ModelError
 from convener.models import encoders
@@ -101,3 +102,41 @@ def test_without_shapes_input_is_the_encoders_own(tiny_encoder: Path) -> None:
         expected = encoder.model(input_ids=ids, attention_mask=mask).last_hidden_state
         found = encoder(ids, mask, torch.zeros_like(ids))
     torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "pieces", "depth"),
+    [
+        ("electra", {"embedding_size": 16}, 62, 0),
+        ("electra", {"embedding_size": 32}, 62, 2),
+        ("roberta", {}, 60, 2),
+        ("mpnet", {}, 60, 0),
+        ("deberta-v2", {"relative_attention": True, "pos_att_type": ["p2c", "c2p"]}, 62, 0),
+    ],
+)
+def test_encoders_of_other_kinds(
+    tiny_encoder: Path, kind: str, more: dict[str, object], pieces: int, depth: int
+) -> None:
+    """A full window is read, with shapes, and layers are divided only where they can be."""
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(tiny_encoder)
+    config = AutoConfig.for_model(
+        kind,
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        **more,
+    )
+    torch.manual_seed(0)
+    encoder = Encoder(AutoModel.from_config(config), tokenizer, shapes=True).eval()
+    assert (encoder.max_pieces, encoder.depth) == (pieces, depth)
+    ids = torch.full((1, pieces + 2), 7)
+    mask, shapes = torch.ones_like(ids), torch.ones_like(ids)
+    with torch.inference_mode():
+        whole = encoder(ids, mask, shapes)
+        if depth:
+            below = encoder.below(ids, mask, shapes, 0, 0, 1)
+            torch.testing.assert_close(encoder.above(below, mask, 1), whole)
+    assert whole.shape == (1, pieces + 2, 32)

@@ -19,9 +19,10 @@ from convener.models.lora import LoraSettings
 from convener.panel.merging import MergeConfig, merge
 from convener.panel.panel import log_beliefs
 from convener.recipes.adapt import AdaptConfig
-from convener.recipes.run import RunConfig, parse_config
+from convener.recipes.run import RunConfig, override, parse_config
 from convener.recipes.settings import parsed
 from convener.text.documents import Document, Entity
+from tests.test_bond import Stop
 
 QUESTIONS = {"DRUG": "gave ?", "LOC": "In ?"}
 
@@ -216,6 +217,66 @@ def test_one_expert_serves_by_similarity_alone(
     assert list(made.adapted.rankings) == ["similarity"]
     gold = adapt_library(folder, labelled, QUESTIONS, gold=labelled[:5])
     assert list(gold.adapted.rankings) == ["similarity", "performance"]
+
+
+@pytest.mark.parametrize("name", ["my expert", "library.json", ".hidden", ""])
+def test_a_name_is_judged_before_anything_is_done(
+    name: str, labelled: list[Document], config: Callable[..., RunConfig], tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="expected a name"):
+        train_expert(labelled, name, tmp_path / "new", config=config())
+    assert not (tmp_path / "new").exists()
+
+
+def test_settings_that_are_not_the_librarys_are_refused(
+    library: Path, labelled: list[Document], config: Callable[..., RunConfig]
+) -> None:
+    for changes in ({"reader.encoder": "elsewhere"}, {"reader.attention": "none"}):
+        (setting,) = changes
+        with pytest.raises(ConfigError, match=f"have {setting}="):
+            train_expert(labelled, "other", library, config=override(config(), changes))
+    shelf = Library.open(library)
+    assert shelf.config.reader is not None
+    own = shelf.config.reader.model_dump(mode="json", exclude={"questions", "width", "nested"})
+    assert own.items() <= shelf.card("clinic").run["reader"].items()  # type: ignore[attr-defined]
+
+
+def test_what_is_damaged_or_half_written_can_be_told_and_removed(
+    library: Path, tmp_path: Path
+) -> None:
+    copied = Library.open(shutil.copytree(library, tmp_path / "library"))
+    names = copied.names
+    shutil.copytree(copied.folder / "half", copied.folder / ".half.partial-1")
+    assert copied.names == names
+    (copied.folder / "half" / "card.json").write_text("{")
+    copied.remove("half")
+    assert copied.names == [name for name in names if name != "half"]
+    assert copied.cards().keys() == set(copied.names)
+    with pytest.raises(ModelError, match="no expert 'half'"):
+        copied.remove("half")
+
+
+def test_an_empty_folder_may_become_a_library(
+    labelled: list[Document], config: Callable[..., RunConfig], tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    short = override(config(), {"bond.round_steps": 1, "bond.warmup_rounds": 1})
+    train_expert(labelled, "first", tmp_path / "empty", config=short)
+    assert Library.open(tmp_path / "empty").names == ["first"]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ModelError, match="no library at"):
+        train_expert(labelled, "first", tmp_path / "file", config=short)
+
+
+def test_an_expert_of_other_lora_is_not_taken_up(
+    labelled: list[Document], config: Callable[..., RunConfig], tmp_path: Path
+) -> None:
+    given = {"config": config(), "checkpoint": tmp_path / "checkpoint"}
+    library = tmp_path / "library"
+    with pytest.raises(KeyboardInterrupt):
+        train_expert(labelled, "one", library, lora=LoraSettings(), listener=Stop(40), **given)
+    with pytest.raises(ConfigError, match="of other data or settings"):
+        train_expert(labelled, "one", library, lora=LoraSettings(alpha=8), resume=True, **given)
 
 
 def test_the_card_of_an_expert_says_what_it_is(library: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from convener.errors import DataError
 from convener.text.documents import Document, Entity
-from convener.text.formats import Format, read, write
+from convener.text.formats import Format, format_of, read, write
 
 BAD_ITEMS: dict[str, tuple[str, str, int, str]] = {
     "broken JSON": ("a.jsonl", '{"text": "a"}\n{"text": "b"\n', 2, "Invalid JSON"),
@@ -142,3 +142,13 @@ def test_what_a_format_cannot_say_is_refused_not_garbled(tmp_path: Path, case: s
     with pytest.raises(DataError):
         write(tmp_path / "out", [Document("fine"), document], kind)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", ["a\nb\xe9\nc\n", "\xe9\na\nc\n"])
+def test_lines_that_are_no_text_are_left_out_too(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(content.encode("latin-1"))
+    left_out: list[DataError] = []
+    assert [d.text for d in read(path, on_error=left_out.append)] == ["a", "c"]
+    assert len(left_out) == 1
+    assert format_of(path) == "text"

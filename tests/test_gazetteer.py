@@ -190,6 +190,12 @@ def test_label_and_case_of_the_caller_serve_rows_that_give_none(tmp_path: Path) 
     }
 
 
+@pytest.mark.parametrize("header", ["name,id", "Term,RxCUI", "name"])
+def test_a_column_of_names_makes_a_header(tmp_path: Path, header: str) -> None:
+    gazetteer = load(tmp_path, "a.csv", f"{header}\naspirin,1191\ncodeine,2670\n", "DRUG")
+    assert {(e.surface, e.label) for e in gazetteer} == {("aspirin", "DRUG"), ("codeine", "DRUG")}
+
+
 def test_unusable_rows_are_listed_with_their_place(tmp_path: Path) -> None:
     gazetteer = load(tmp_path, "a.csv", "Oslo,LOC\n,LOC\nLima\n\nZed,PER,,loud\n")
     assert len(gazetteer) == 1

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import nn
-from transformers import PreTrainedTokenizerFast
+from transformers import GenerationConfig, PreTrainedTokenizerFast
 
 from convener import Gazetteer, label
 from convener.errors import ConfigError, ConvenerError, DataError, ModelError
@@ -121,6 +121,23 @@ def test_neither_batch_nor_order_matters(
     together = found(taught.annotate(documents))
     assert found(taught.annotate(documents[::-1])) == together[::-1]
     assert [found(taught.annotate([d]))[0] for d in documents] == together
+
+
+def test_how_a_model_was_published_to_write_is_not_heeded(
+    taught: Generator, make: Make, lessons_and_exam: tuple[list[Document], list[Document]]
+) -> None:
+    exam = lessons_and_exam[1]
+    for generator in (taught, make()):
+        own = generator.model.generation_config
+        expected = found(generator.annotate(exam))
+        generator.model.generation_config = GenerationConfig(
+            eos_token_id=own.eos_token_id,
+            repetition_penalty=1.5,
+            no_repeat_ngram_size=2,
+            num_beams=2,
+        )
+        assert found(generator.annotate(exam)) == expected
+        generator.model.generation_config = own
 
 
 def test_saved_and_loaded_is_the_same(

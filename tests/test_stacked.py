@@ -10,9 +10,11 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
+from transformers import DebertaV2Config, DebertaV2Model
 
 from convener.errors import ConfigError, ModelError
 from convener.models.adapter import Adapter, Change, LowRank, apply
+from convener.models.encoders import Encoder
 from convener.models.layout import Rows
 from convener.models.reader import Reader
 from convener.models.stacked import Stacked
@@ -242,6 +244,36 @@ def test_they_annotate_as_panels_of_one(base: MakeReader) -> None:
             np.testing.assert_allclose(
                 [e.score for e in ours.entities], [e.score for e in theirs.entities], atol=1e-5
             )
+
+
+def test_encoders_that_cannot_be_shared_answer_one_by_one(
+    base: MakeReader,
+) -> None:
+    """Those of DeBERTa also treat distances of words, which all sequences share."""
+    tiny = base().encoder
+    config = DebertaV2Config(
+        vocab_size=len(tiny.words.tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        relative_attention=True,
+        pos_att_type=["p2c", "c2p"],
+        share_att_key=True,
+    )
+    encoder = Encoder(DebertaV2Model(config), tiny.words.tokenizer, shapes=True)
+    settings = base(heads="shared").config
+    shared = stirred(Reader(encoder, LABELS, settings))
+    layers = encoder.model.named_modules(prefix="encoder.model")
+    linear = {name: layer for name, layer in layers if isinstance(layer, nn.Linear)}
+    changes: list[Adapter] = []
+    for seed in (1, 2):
+        generator = torch.Generator().manual_seed(seed)
+        changes.append({name: low_rank(layer, 3, generator) for name, layer in linear.items()})
+    answers = list(Readers(shared.clone).answers(changes, DOCUMENTS))
+    assert answers[0] != answers[1]
+    assert answers == [Panel([alone(shared, c)]).annotate(DOCUMENTS) for c in changes]
 
 
 def test_nothing_is_found_where_nothing_is(base: MakeReader) -> None:

@@ -163,11 +163,19 @@ def test_a_folder_of_texts_has_a_document_each(tmp_path: Path) -> None:
     (tmp_path / "ward").mkdir()
     (tmp_path / "ward" / "b.txt").write_text("Aspirin\nat night.\n")
     (tmp_path / "a.txt").write_text("")
-    (tmp_path / ".hidden").write_text("")
-    texts = [(d.id, d.text) for d in taken(tmp_path)[0]]
-    assert texts == [("a", ""), ("ward/b", "Aspirin\nat night.\n")]
+    (tmp_path / "c.TXT").write_text("Rome")
+    for hidden in (".DS_Store", "._a.txt", ".checkpoints/a.txt", "ward/._b.ann"):
+        (tmp_path / hidden).parent.mkdir(exist_ok=True)
+        (tmp_path / hidden).write_bytes(b"\0\xff")
+    texts = [("a", ""), ("c", "Rome"), ("ward/b", "Aspirin\nat night.\n")]
+    assert [(d.id, d.text) for d in taken(tmp_path)[0]] == texts
+    (tmp_path / "ward" / "b.ann").write_text("")
+    assert [(d.id, d.text) for d in taken(tmp_path)[0]] == texts
+    (tmp_path / "ward" / "b.ann").unlink()
+    (tmp_path / "d.txt").write_bytes(b"a\0b")
+    assert refusal(tmp_path).startswith(f"{tmp_path}/d.txt: expected text, got a NUL character")
     (tmp_path / "set.jsonl").write_text('{"text": "Rome"}')
-    assert "expected a folder of .txt files alone" in refusal(tmp_path)
+    assert "got one with set.jsonl" in refusal(tmp_path)
 
 
 def test_a_folder_with_something_in_it_is_not_replaced(tmp_path: Path) -> None:

@@ -131,6 +131,9 @@ def distill(
     gold = list(as_documents(dev)) if dev is not None else None
     folder = Path(checkpoint) if checkpoint is not None else None
     made = distill_panel(teacher.panel, documents, config, gold, listener, folder, resume)
+    on_dev = _on_dev(gold, made.panel.annotate(gold or []), made.panel.labels)
+    if not gold:
+        on_dev["temperature"] = teacher.card.temperature
     card = teacher.card.model_copy(
         update={
             "distilled": {
@@ -143,7 +146,7 @@ def distill(
             "dev_f1": made.dev_f1,
             "versions": installed_versions(),
         }
-        | _on_dev(gold, made.panel.annotate(gold or []), made.panel.labels)
+        | on_dev
     )
     return Recogniser(made.panel, card)
 

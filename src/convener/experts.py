@@ -14,13 +14,15 @@ from convener.errors import ConfigError
 from convener.inference.card import Card, installed_versions
 from convener.inference.memory import Memory
 from convener.inference.recogniser import Recogniser
-from convener.inference.shelf import Library
+from convener.inference.shelf import Library, empty
 from convener.models.adapter import Adapter
+from convener.models.encoders import placed
 from convener.models.lora import LoraSettings, changes, inject
 from convener.models.questions import questions_for
 from convener.models.reader import Reader
+from convener.models.reader_config import ReaderConfig
 from convener.models.sentences import domain
-from convener.panel.library import ExpertCard
+from convener.panel.library import ExpertCard, check_name
 from convener.panel.selection import Vector, sampled
 from convener.recipes.adapt import AdaptConfig, Adapted, adapt
 from convener.recipes.checks import check_gold, check_labelled
@@ -62,10 +64,12 @@ def train_expert(
     readers. With a `checkpoint` folder a reader's training can be stopped and taken up again.
 
     Raises:
-        ConfigError: settings that do not fit the data, or a base for a library that has one.
+        ConfigError: settings that do not fit the data or the library, a base for a library that has
+            one, or a name that no folder can have.
         DataError: no labels.
         ModelError: the name is taken, or the library is damaged.
     """
+    check_name(name)
     config = override(config or SUPERVISED, {"bond.experts": 1})
     if config.model == "tagger":
         config = override(config, {"model": "reader"})
@@ -91,10 +95,15 @@ def train_expert(
         config = config.model_copy(update={"generator": generator.config})
     else:
         before = shelf.reader(questions, width, nested)
-        student = before.clone()
-        inject(student, lora or LoraSettings(), config.seed)
+        _check_reader(config.reader, before.config, folder)
+        config = config.model_copy(update={"reader": before.config})
+        lora, student = lora or LoraSettings(), before.clone()
+        inject(student, lora, config.seed)
         kept = Path(checkpoint) if checkpoint is not None else None
-        made = train_panel(training, config, gold, listener, kept, resume, expert=student)
+        origin = f"{shelf.config.base} {lora.model_dump_json()}"
+        made = train_panel(
+            training, config, gold, listener, kept, resume, expert=student, origin=origin
+        )
         reader = made.panel.experts[0].to("cpu")
         assert isinstance(reader, Reader)
         learnt = changes(reader, before)
@@ -120,8 +129,21 @@ def train_expert(
     return card
 
 
+def _check_reader(given: ReaderConfig, own: ReaderConfig, folder: Path) -> None:
+    """Raise ConfigError if settings were chosen that are not those of a library's readers."""
+    given = given.model_copy(update={"encoder": placed(given.encoder)})
+    usual = ReaderConfig().model_dump(exclude={"questions", "width", "nested"})
+    for name, value in usual.items():
+        asked, there = getattr(given, name), getattr(own, name)
+        if asked not in (value, there):
+            raise ConfigError(
+                f"the experts of {folder} have reader.{name}={there}, got {asked}: leave it out, "
+                "or make another library"
+            )
+
+
 def _opened(folder: Path, config: RunConfig, base: Recogniser | str | Path | None) -> Library:
-    if folder.exists():
+    if folder.exists() and not empty(folder):
         if base is not None:
             raise ConfigError(f"{folder} has a base already: leave the base out")
         return Library.open(folder)

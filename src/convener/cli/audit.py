@@ -52,7 +52,9 @@ def audit(
     matching = options.Matching(names_label, case, stop, possessives, plurals)
     for output in (html, patch):
         keep_apart(output, first, second, gold, stop)
-    if Path(first).is_dir():
+    from convener.inference.manifest import CONFIG
+
+    if (Path(first) / CONFIG).is_file():
         if gold or html or matching != options.Matching() or patch is None:
             raise ConfigError("a model writes its doubts to a patch: give --patch FILE and no more")
         _doubts(first, second, patch, folds, on_error)

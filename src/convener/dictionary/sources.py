@@ -84,7 +84,7 @@ def _header(cells: list[str]) -> tuple[str, ...]:
     if {"surface", "label"} & set(given):
         return tuple(given)
     header = tuple(ALIASES.get(cell, cell) for cell in given)
-    return header if {"surface", "label"} <= set(header) else ()
+    return header if header[0] == "surface" or {"surface", "label"} <= set(header) else ()
 
 
 def _cells(

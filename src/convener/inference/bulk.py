@@ -8,8 +8,8 @@ is finished is written down beside the output, so that taking it up again does n
 """
 
 import fcntl
-import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,8 +19,10 @@ from typing import Literal
 
 from convener.errors import ConfigError, DataError
 from convener.files import open_output, sha256
+from convener.inference.manifest import CONFIG
 from convener.inference.recogniser import Recogniser
 from convener.text.formats import Format, format_of, read_stretch, write
+from convener.text.formats.detection import ENDINGS
 from convener.text.formats.lines import Stretch, stretches
 
 STRETCH_BYTES = 2**17
@@ -94,11 +96,12 @@ def predict_file(
             f"expected a document a line (text or JSON Lines) for several workers, got {found}: "
             "convert the file, or leave out --workers and --resume"
         )
-    parts = Path(f"{output}.parts")
+    parts, receipt = Path(f"{output}.parts"), Path(f"{output}.done")
+    _check_output(Path(output), parts, receipt)
     given = work(str(parts), found)
     plan = list(stretches(source, STRETCH_BYTES))
     total = sum(stretch.size for stretch in plan)
-    described, receipt = _described(given, Path(source)), Path(f"{output}.done")
+    described = _described(given, Path(source))
     if resume and not parts.exists():
         finished = _finished(receipt, described, Path(output))
         if finished is not None:
@@ -118,8 +121,23 @@ def predict_file(
         left_out = list(_left_out(_part(parts, stretch) for stretch in plan))
         with open_output(receipt) as stream:
             json.dump(_receipt(described, Path(output), left_out), stream, indent=1)
-        shutil.rmtree(parts)
+        retired = parts.rename(parts.with_name(f".{parts.name}.retired-{os.getpid()}"))
+    shutil.rmtree(retired)
     return left_out
+
+
+def _check_output(output: Path, parts: Path, receipt: Path) -> None:
+    """Raise an error if the answers could not be written in the end."""
+    if ENDINGS.get(output.suffix.lower(), "jsonl") != "jsonl":
+        raise ConfigError(
+            f"expected an output that ends in .jsonl, which workers write, got {output}: "
+            "rename it, or leave out --workers and --resume"
+        )
+    for path in (output, receipt):
+        if path.is_dir():
+            raise DataError(f"expected a file to write to, got the folder {path}")
+    if parts.exists() and not parts.is_dir():
+        raise DataError(f"expected a folder for parts, got the file {parts}: choose another output")
 
 
 def _part(parts: str | Path, stretch: Stretch) -> Path:
@@ -133,11 +151,8 @@ def _left_out(parts: Iterable[Path]) -> Iterator[str]:
 
 def _described(work: Work, source: Path) -> str:
     """Everything that decides the answers, as text."""
-    digest = hashlib.sha256()
-    for file in sorted(path for path in Path(work.model).rglob("*") if path.is_file()):
-        digest.update(f"{file.name} {sha256(file)}\n".encode())
     stat = source.stat()
-    told = asdict(work) | {"parts": None, "model": digest.hexdigest()}
+    told = asdict(work) | {"parts": None, "model": sha256(Path(work.model) / CONFIG)}
     size = {"bytes": stat.st_size, "changed": stat.st_mtime_ns, "stretch": STRETCH_BYTES}
     return json.dumps(told | {"source": str(source.resolve())} | size, indent=1)
 
@@ -153,8 +168,11 @@ def _finished(receipt: Path, described: str, output: Path) -> list[str] | None:
     """What a finished run like this left out, if its output is still as it was written."""
     if not receipt.is_file() or not output.is_file():
         return None
-    told = json.loads(receipt.read_text(encoding="utf-8"))
-    left_out: list[str] = told["left_out"]
+    try:
+        told = json.loads(receipt.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
+    left_out: list[str] = told.get("left_out", []) if isinstance(told, dict) else []
     return left_out if told == _receipt(described, output, left_out) else None
 
 
@@ -178,6 +196,8 @@ def _locked(parts: Path, described: str, resume: bool) -> Iterator[None]:
                 f"{parts} is from a run with another input, model or options: "
                 "repeat the same command, or remove the folder"
             )
+        if not before and len(list(parts.iterdir())) > 1:
+            raise ConfigError(f"{parts} has parts, but nothing that says of what: remove the folder")
         if not before:
             plan.write(described)
             plan.flush()

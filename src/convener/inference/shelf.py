@@ -12,9 +12,9 @@ Adding an expert is adding a folder. An expert made for another base is refused.
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -27,47 +27,15 @@ from convener.models.encoders import placed
 from convener.models.generator_config import GeneratorConfig
 from convener.models.reader import Reader
 from convener.models.reader_config import ReaderConfig
-from convener.panel.library import ExpertCard
+from convener.panel.library import BASE, INDEX, ExpertCard, LibraryConfig
 from convener.recipes.families import Family, Generators, Readers
 from convener.training.checkpoints import apart
 
 if TYPE_CHECKING:
     from convener.models.generator import Generator
 
-SCHEMA = 1
-
-_INDEX, _BASE, _CARD, _ADAPTER = (
-    "library.json",
-    "base.safetensors",
-    "card.json",
-    "adapter.safetensors",
-)
+_CARD, _ADAPTER = "card.json", "adapter.safetensors"
 _LENGTHS = ("window", "overlap", "max_new_tokens")
-
-
-class LibraryConfig(BaseModel):
-    """What `library.json` holds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    schema_version: int = SCHEMA
-    reader: ReaderConfig | None = None
-    generator: GeneratorConfig | None = None
-    base: str
-
-    @model_validator(mode="after")
-    def _one_base(self) -> Self:
-        if (self.reader is None) == (self.generator is None):
-            raise ValueError("expected one base, a reader or a generator")
-        return self
-
-    @property
-    def pretrained(self) -> str:
-        """The encoder, or the language model, that the base begins from."""
-        if self.generator is not None:
-            return self.generator.model
-        assert self.reader is not None
-        return self.reader.encoder
 
 
 class Library:
@@ -116,9 +84,9 @@ class Library:
     ) -> "Library":
         with new_folder(folder) as fresh:
             if kept is not None:
-                save_file(apart(kept), fresh / _BASE)
+                save_file(apart(kept), fresh / BASE)
             content = config.model_dump_json(indent=1, exclude_none=True)
-            (fresh / _INDEX).write_text(content + "\n", encoding="utf-8")
+            (fresh / INDEX).write_text(content + "\n", encoding="utf-8")
         return cls(folder, config)
 
     @classmethod
@@ -128,10 +96,10 @@ class Library:
         Raises:
             ModelError: there is none, or it is damaged.
         """
-        path = Path(folder) / _INDEX
+        path = Path(folder) / INDEX
         try:
             return cls(Path(folder), LibraryConfig.model_validate_json(path.read_bytes()))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise ModelError(
                 f"no library at {folder}: make one with convener train --expert NAME --library"
             ) from None
@@ -151,7 +119,7 @@ class Library:
                 "models: add --model generator"
             )
         config = self.config.reader.model_copy(update={"width": width, "nested": nested})
-        return bases.reader(config, self.folder / _BASE, self.config.base, questions)
+        return bases.reader(config, self.folder / BASE, self.config.base, questions)
 
     def generator(
         self, labels: Sequence[str], settings: GeneratorConfig | None = None
@@ -196,13 +164,13 @@ class Library:
         """The base, asked these questions, for `convener.recipes.adapt`."""
         if isinstance(settings, GeneratorConfig):
             return Generators(self.generator(tuple(questions), settings))
-        base = bases.reader(settings, self.folder / _BASE, self.config.base, questions)
+        base = bases.reader(settings, self.folder / BASE, self.config.base, questions)
         return Readers(base.clone)
 
     @property
     def names(self) -> list[str]:
         """The experts, sorted."""
-        return sorted(p.parent.name for p in self.folder.glob(f"*/{_CARD}"))
+        return sorted(p.parent.name for p in self.folder.glob(f"[!.]*/{_CARD}"))
 
     def card(self, name: str) -> ExpertCard:
         """What is known of an expert.
@@ -210,10 +178,13 @@ class Library:
         Raises:
             ModelError: there is no such expert, its card is damaged, or it has another base.
         """
+        self._known(name)
+        return self._checked(self.folder / name)
+
+    def _known(self, name: str) -> None:
         if name not in self.names:
             known = ", ".join(self.names) or "none"
             raise ModelError(f"no expert {name!r} in {self.folder}: it has {known}")
-        return self._checked(self.folder / name)
 
     def cards(self) -> dict[str, ExpertCard]:
         """All cards by name."""
@@ -248,8 +219,12 @@ class Library:
         return card
 
     def remove(self, name: str) -> None:
-        """Remove an expert."""
-        self.card(name)
+        """Remove an expert, however damaged.
+
+        Raises:
+            ModelError: there is none of that name.
+        """
+        self._known(name)
         shutil.rmtree(self.folder / name)
 
     def check(self) -> dict[str, str]:
@@ -284,8 +259,13 @@ class Library:
         return card
 
 
+def empty(folder: Path) -> bool:
+    """Whether a folder has nothing in it."""
+    return folder.is_dir() and not any(folder.iterdir())
+
+
 def _check_new(folder: Path) -> None:
-    if folder.exists():
+    if folder.exists() and not empty(folder):
         raise ModelError(f"expected a new folder for the library, got {folder}, which exists")
 
 

@@ -82,6 +82,10 @@ def placed(name: str) -> str:
     return str(path.resolve()) if name not in ("", MINILM) and path.is_dir() else name
 
 
+_LAYERED = {"bert", "roberta", "xlm-roberta", "camembert", "electra", "ernie"}
+"""Encoders whose layers take hidden states and a mask, and nothing else."""
+
+
 class TokenizerPieces(WordPieces):
     """Sub-words as a tokenizer of transformers cuts them."""
 
@@ -119,7 +123,9 @@ class Encoder(nn.Module):
         self.model = model
         self.words = TokenizerPieces(tokenizer)
         self.dim: int = model.config.hidden_size
-        self.shapes = nn.Embedding(len(SHAPES) + 1, self.dim, padding_idx=0) if shapes else None
+        embeddings: Any = model.get_input_embeddings()
+        width = int(embeddings.embedding_dim)
+        self.shapes = nn.Embedding(len(SHAPES) + 1, width, padding_idx=0) if shapes else None
         if self.shapes is not None:
             nn.init.zeros_(self.shapes.weight)
         if getattr(model, "pooler", None) is not None:
@@ -188,7 +194,16 @@ class Encoder(nn.Module):
 
     @property
     def _position_offset(self) -> int:
-        return 2 if self.model.config.model_type in {"roberta", "xlm-roberta", "camembert"} else 0
+        """How many positions come before the first: those up to the padding's, where it has one."""
+        embeddings = getattr(self.model, "embeddings", None)
+        places = getattr(embeddings, "position_embeddings", None)
+        padding = getattr(places, "padding_idx", None)
+        return 0 if padding is None else int(padding) + 1
+
+    @property
+    def by_sequence(self) -> bool:
+        """Whether its layers treat nothing but sequences; those of DeBERTa treat distances too."""
+        return not self.model.config.model_type.startswith("deberta")
 
     def forward(
         self, ids: Tensor, mask: Tensor, shapes: Tensor, segments: Tensor | None = None
@@ -215,8 +230,10 @@ class Encoder(nn.Module):
     @property
     def depth(self) -> int:
         """Number of layers that `below` and `above` can divide, 0 where they can't."""
-        layers = getattr(getattr(self.model, "encoder", None), "layer", ())
-        return len(layers) if hasattr(self.model, "embeddings") else 0
+        if self.model.config.model_type not in _LAYERED:
+            return 0
+        modules: Any = self.model
+        return 0 if hasattr(modules, "embeddings_project") else len(modules.encoder.layer)
 
     def below(
         self, ids: Tensor, mask: Tensor, shapes: Tensor, segment: int, begin: int, layers: int

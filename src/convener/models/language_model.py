@@ -203,6 +203,7 @@ def generate(
     """
     writer: Any = model
     published = getattr(writer.generation_config, "eos_token_id", None)
+    writer.generation_config = GenerationConfig(eos_token_id=published)
     ends = {end, *([published] if isinstance(published, int) else published or [])}
     how = GenerationConfig(
         do_sample=False, max_new_tokens=longest, eos_token_id=sorted(ends), pad_token_id=pad

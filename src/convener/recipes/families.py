@@ -37,8 +37,12 @@ class Readers:
     def answers(
         self, changes: Iterable[Adapter], sample: Sequence[Document]
     ) -> Iterator[list[Document]]:
-        """Of all at once, sharing what the base computes."""
-        yield from annotate_each(Stacked(self.base(), list(changes)).to(available()), sample)
+        """Of all at once, sharing what the base computes, where its encoder can be shared."""
+        base = self.base()
+        if base.encoder.by_sequence:
+            yield from annotate_each(Stacked(base, list(changes)).to(available()), sample)
+        else:
+            yield from (self.panel([change]).annotate(sample) for change in changes)
 
     def panel(self, changes: Iterable[Adapter]) -> Panel:
         """Several answer by the union of their spans, one by itself."""

@@ -167,12 +167,14 @@ def train_panel(
     expert: Expert | None = None,
     kind: type[Bond] = Bond,
     workers: int = 1,
+    origin: str = "",
 ) -> Trained:
     """Train a panel on distantly labelled documents.
 
     `dev` holds gold labels and chooses among states of the run; nothing else reads them. With a
     `checkpoint` folder the run can be stopped and, with `resume`, taken up again. `expert` takes
-    the place of the untrained one that the configuration describes, `kind` that of the recipe.
+    the place of the untrained one that the configuration describes, `kind` that of the recipe;
+    `origin` says what else such an expert depends on.
     With several `workers` so many experts learn at a time, each in a process of its own.
 
     Raises:
@@ -208,7 +210,7 @@ def train_panel(
         patience=config.bond.patience,
         listener=listener,
         checkpoint=checkpoint,
-        fingerprint=f"{data} {fingerprint(dev or ())} {config.model_dump_json()}",
+        fingerprint=f"{data} {fingerprint(dev or ())} {config.model_dump_json()} {origin}",
     )
     with working(min(workers, config.bond.experts)) as recipe.workers:
         history = runner.run(resume)

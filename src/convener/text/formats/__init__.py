@@ -96,7 +96,7 @@ def _read(
     chosen = format or (of_place(Path(path)) if str(path) != "-" else None)
     if chosen in _PLACE_READERS:
         return _PLACE_READERS[chosen](Path(path), refuse, lost)
-    lines = numbered_lines(path)
+    lines = numbered_lines(path, refuse)
     first = head(path, lines)
     chosen = chosen or of_lines(Path(path), first)
     content = itertools.chain(first, lines)
@@ -112,12 +112,13 @@ def _warned(path: str | Path, documents: Iterator[Document], lost: Lost) -> Iter
 
 
 def format_of(path: str | Path) -> Format:
-    """The format that `read` takes a file or folder to be in.
+    """The format that `read` takes a file or folder to be in; lines that are no text do not tell.
 
     Raises:
-        DataError: the file is missing, empty or not UTF-8 text.
+        DataError: the file is missing, or has no line of UTF-8 text.
     """
-    return of_place(Path(path)) or of_lines(Path(path), head(path, numbered_lines(path)))
+    lines = numbered_lines(path, lambda error: None)
+    return of_place(Path(path)) or of_lines(Path(path), head(path, lines))
 
 
 def read_stretch(

@@ -46,13 +46,24 @@ def read(path: Path, on_error: OnError, lost: Counter[str]) -> Iterator[Document
         folder, texts = path.parent, [path.with_suffix(".txt")]
     else:
         folder = path
-        annotated = {note.with_suffix(".txt") for note in path.rglob("*.ann")}
-        texts = sorted(annotated.union(path.rglob("*.txt")))
+        files = list(visible(path))
+        texts = [file for file in files if file.suffix.lower() == ".txt"]
+        paired = {text.with_suffix("") for text in texts}
+        notes = [file.with_suffix("") for file in files if file.suffix == ".ann"]
+        texts = sorted([*texts, *(n.with_suffix(".txt") for n in notes if n not in paired)])
     for text in texts:
         try:
             yield _document(text, text.relative_to(folder).with_suffix("").as_posix(), lost)
         except DataError as error:
             on_error(error)
+
+
+def visible(folder: Path) -> Iterator[Path]:
+    """The files of a folder and those below it, without hidden files and folders."""
+    for path in folder.rglob("*"):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.is_file() and not hidden:
+            yield path
 
 
 def _document(path: Path, name: str, lost: Counter[str]) -> Document:
@@ -67,6 +78,8 @@ def _document(path: Path, name: str, lost: Counter[str]) -> Document:
         raise DataError(
             f"{path}: expected UTF-8 text: convert the file, then annotate it"
         ) from None
+    if "\x00" in content:
+        raise DataError(f"{path}: expected text, got a NUL character: this looks like binary data")
     spans: dict[str, tuple[Line, str, list[Offsets], str]] = {}
     references: dict[str, str] = {}
     for line in numbered_lines(notes) if notes.is_file() else ():

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from convener.errors import DataError
-from convener.text.formats import doccano, jsonl
+from convener.text.formats import brat, doccano, jsonl
 from convener.text.formats.capacity import Format
 from convener.text.formats.lines import Line, opened
 from convener.text.tags import split_tag
@@ -53,11 +53,14 @@ def of_place(path: Path) -> Literal["spacy", "brat", "datasets"] | None:
     if path.is_dir():
         if (path / "state.json").is_file() or (path / "dataset_dict.json").is_file():
             return "datasets"
-        if next(path.rglob("*.ann"), None) is not None or _endings(path) == {".txt"}:
+        files = list(brat.visible(path))
+        other = next((file for file in files if file.suffix.lower() != ".txt"), None)
+        if files and (other is None or any(file.suffix == ".ann" for file in files)):
             return "brat"
+        found = "nothing" if other is None else other.relative_to(path)
         raise DataError(
             f"{path}: expected a folder of .txt files alone, of brat's pairs of .txt and .ann, or "
-            f"a saved dataset: {_INSTEAD}"
+            f"a saved dataset, got one with {found}: {_INSTEAD}"
         )
     if path.suffix.lower() in _OTHER:
         raise DataError(
@@ -69,12 +72,6 @@ def of_place(path: Path) -> Literal["spacy", "brat", "datasets"] | None:
         return None
     with opened(path) as stream:
         return "spacy" if stream.read(2) == _DOCBIN else None
-
-
-def _endings(folder: Path) -> set[str]:
-    """The endings of all files of a folder and those below it but hidden ones."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {path.suffix for path in files if not path.name.startswith(".")}
 
 
 def head(path: str | Path, lines: Iterable[Line]) -> list[Line]:
