@@ -200,7 +200,7 @@ def test_an_output_that_cannot_be_is_refused_before_any_work(
     lost = tmp_path / "c.jsonl.parts"
     lost.mkdir()
     (lost / "000000000000000.jsonl").write_text('{"text": "of another run"}\n')
-    with pytest.raises(ConfigError, match="nothing that says of what"):
+    with pytest.raises(ConfigError, match="parts of an unknown run"):
         predict_file(source, tmp_path / "c.jsonl", work_for(model), never, resume=True)
 
 

@@ -103,6 +103,20 @@ def test_no_entity_is_lost_on_the_words_of_spacy(answer: tuple[str, list[Entity]
         assert max(len(span) for span in doc.ents) == longest
 
 
+def test_scores_outlive_words_that_are_merged() -> None:
+    doc = spacy.blank("en")("Ada King went to New York City with Bo .")
+    annotate(doc, [Entity(0, 8, "PER", 0.5), Entity(17, 30, "LOC", 0.25), Entity(36, 38, "PER", 1)])
+    with doc.retokenize() as words:
+        for entity in doc.ents:
+            words.merge(entity)
+    assert [(e.text, e._.convener_score) for e in doc.ents] == [
+        ("Ada King", 0.5),
+        ("New York City", 0.25),
+        ("Bo", 1),
+    ]
+    assert doc[1:2]._.convener_score is None
+
+
 def test_entities_set_before_stay(tmp_path: Path) -> None:
     pipeline = spacy.blank("en")
     doc = pipeline("Ada King went to New York City.")

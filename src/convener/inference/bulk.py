@@ -197,7 +197,7 @@ def _locked(parts: Path, described: str, resume: bool) -> Iterator[None]:
                 "repeat the same command, or remove the folder"
             )
         if not before and len(list(parts.iterdir())) > 1:
-            raise ConfigError(f"{parts} has parts, but nothing that says of what: remove the folder")
+            raise ConfigError(f"{parts} has parts of an unknown run: remove the folder")
         if not before:
             plan.write(described)
             plan.flush()

@@ -86,17 +86,19 @@ class Recognition:
 
 def annotate(doc: Doc, entities: Sequence[Entity]) -> None:
     """Set entities on a Doc of the same text."""
-    starts = [token.idx for token in doc]
-    spans = [_widened(doc, starts, entity) for entity in entities]
+    spans = [_widened(doc, entity) for entity in entities]
     doc.spans[KEY] = span_group(doc, KEY, spans, entities)
     taken = {token.i for span in doc.ents for token in span}
     free = [span for span in spans if not taken.intersection(range(span.start, span.end))]
     doc.set_ents([*doc.ents, *filter_spans(free)], default="outside")
 
 
-def _widened(doc: Doc, starts: Sequence[int], entity: Entity) -> Span:
+def _widened(doc: Doc, entity: Entity) -> Span:
     """The words that hold, or are followed by, the first and the last character of an entity."""
-    first, last = (bisect_right(starts, at) - 1 for at in (entity.start, entity.end - 1))
+    first, last = (
+        bisect_right(doc, at, key=lambda token: token.idx) - 1
+        for at in (entity.start, entity.end - 1)
+    )
     return Span(doc, first, last + 1, label=entity.label, kb_id=entity.id or "")
 
 
@@ -106,10 +108,11 @@ def _exact(doc: Doc) -> tuple[Entity, ...]:
 
 
 def _score(span: Span) -> float | None:
-    group = span.doc.spans.get(KEY)
-    scored = zip(group, group.attrs.get("scores", ()), strict=False) if group is not None else ()
-    places = {(other.start, other.end, other.label): score for other, score in scored}
-    return places.get((span.start, span.end, span.label))
+    """That of the entity which stands there now, though words were merged or split since."""
+    alike = (entity for entity in _exact(span.doc) if entity.label == span.label_)
+    places = ((_widened(span.doc, entity), entity.score) for entity in alike)
+    same = (score for place, score in places if (place.start, place.end) == (span.start, span.end))
+    return next(same, None)
 
 
 Doc.set_extension("convener", getter=_exact, force=True)
