@@ -152,3 +152,9 @@ def test_lines_that_are_no_text_are_left_out_too(tmp_path: Path, content: str) -
     assert [d.text for d in read(path, on_error=left_out.append)] == ["a", "c"]
     assert len(left_out) == 1
     assert format_of(path) == "text"
+
+
+def test_labels_are_not_written_under_the_name_of_something_else(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"cannot write \.csv"):
+        write(tmp_path / "found.csv", [Document("Rome")])
+    assert list(tmp_path.iterdir()) == []

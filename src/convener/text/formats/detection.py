@@ -24,7 +24,7 @@ ENDINGS: dict[str, Format] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
 }
-_OTHER = {
+OTHER = {
     ".csv",
     ".xlsx",
     ".xls",
@@ -62,7 +62,7 @@ def of_place(path: Path) -> Literal["spacy", "brat", "datasets"] | None:
             f"{path}: expected a folder of .txt files alone, of brat's pairs of .txt and .ann, or "
             f"a saved dataset, got one with {found}: {_INSTEAD}"
         )
-    if path.suffix.lower() in _OTHER:
+    if path.suffix.lower() in OTHER:
         raise DataError(
             f"{path}: expected text or labelled documents, got {path.suffix}: {_INSTEAD}"
         )
