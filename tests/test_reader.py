@@ -584,7 +584,7 @@ def test_examples_are_mixed_a_few_at_a_time_to_the_same_end(
     attention = expert.attention
     assert attention is not None
     attention.register_forward_pre_hook(lambda _, given: mixed.append(len(given[0])))
-    monkeypatch.setattr("convener.models.reader._MIXED_VECTORS", 1)
+    monkeypatch.setattr("convener.models.reader._CPU_MIXED_VECTORS", 1)
     for one, other in zip(together, grids(expert, TEXTS), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
     assert mixed == [1] * len(TEXTS)

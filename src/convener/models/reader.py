@@ -34,7 +34,7 @@ from convener.models.spans import END, NEVER, SPANS, START
 from convener.models.type_attention import TypeAttention
 
 BORDERLINE = math.log(0.1 / 0.9)
-_MIXED_VECTORS = 4096
+_CPU_MIXED_VECTORS, _MIXED_VECTORS = 4_096, 131_072
 
 
 class Reader(Expert):
@@ -154,8 +154,9 @@ class Reader(Expert):
         """Words after the attention between types, in prediction a few examples at a time."""
         if self.attention is None:
             return words
+        most = _CPU_MIXED_VECTORS if words.device.type == "cpu" else _MIXED_VECTORS
         vectors = words[0, ..., 0].numel()
-        examples = len(words) if self.training else max(1, _MIXED_VECTORS // vectors)
+        examples = len(words) if self.training else max(1, most // vectors)
         parts = zip(torch.split(words, examples), torch.split(present, examples), strict=True)
         return torch.cat([self.attention(*part) for part in parts])
 
