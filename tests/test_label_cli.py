@@ -110,6 +110,13 @@ def test_what_does_not_fit_is_refused(
     assert not (folder / "out.jsonl").exists()
 
 
+def test_types_that_rows_give_are_told_beside_a_label(folder: Path) -> None:
+    (folder / "names.csv").write_text("drug,RxCUI\naspirin,1191\n", encoding="utf-8")
+    found, said = labelled(folder, "--label", "DRUG")
+    assert found[0] == {("aspirin", "1191")}
+    assert "give types of their own, 2 in all, such as 1191: --label is for the others" in said
+
+
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_stopping_a_group_of_workers_leaves_nothing(folder: Path, sign: signal.Signals) -> None:
     """Terminals and schedulers signal a whole group of processes, so idle workers hear it too."""

@@ -119,6 +119,12 @@ def gazetteer(path: str, matching: Matching, on_error: OnError) -> Gazetteer:
             f"{len(loaded.ambiguous)} names of {path} have several types and stay ambiguous, "
             f"such as {name} ({', '.join(labels)})"
         )
+    own = [label for label in loaded.labels if label != matching.label]
+    if matching.label and own:
+        lines.append(
+            f"rows of {path} give types of their own, {len(own)} in all, such as {own[0]}: "
+            "--label is for the others"
+        )
     for _, alike in groupby(sorted(loaded.labels, key=str.casefold), str.casefold):
         if len(types := list(alike)) > 1:
             lines.append(f"{' and '.join(types)} are types that differ in their case only")
