@@ -85,6 +85,16 @@ def labelled(texts: list[str], gazetteer: Gazetteer) -> list[Document]:
     return list(label(texts, gazetteer))
 
 
+SIZES = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "max_position_embeddings": 64,
+}
+"""Those of a tiny encoder."""
+
+
 @pytest.fixture(scope="session")
 def tiny_encoder(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> Path:
     """A folder with a random two-layer BERT whose words are those of the toy sentences."""
@@ -110,11 +120,7 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> 
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=len(vocabulary),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=64,
+        **SIZES,
     )
     BertModel(config, add_pooling_layer=False).save_pretrained(folder)
     return folder

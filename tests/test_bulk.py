@@ -60,6 +60,12 @@ def here(work: Work, todo: Sequence[Stretch]) -> Iterator[Stretch]:
     return map(worker.answer, random.Random(0).sample(todo, len(todo)))
 
 
+def breaks(work: Work, todo: Sequence[Stretch]) -> Iterator[Stretch]:
+    """A run that is stopped after two stretches."""
+    yield from here(work, todo[:2])
+    raise KeyboardInterrupt
+
+
 def told(documents: Sequence[Document]) -> list[tuple[object, ...]]:
     return [(d.id, d.text, [(e.span, e.label) for e in d.entities]) for d in documents]
 
@@ -107,10 +113,6 @@ def test_bad_items_are_listed_even_if_another_run_met_them(
     path, output = tmp_path / "bad.jsonl", tmp_path / "found.jsonl"
     lines = source.read_text().splitlines(keepends=True)
     path.write_text("".join([lines[0], "{broken\n", *lines[1:], '{"text": 7}\n']))
-
-    def breaks(work: Work, todo: Sequence[Stretch]) -> Iterator[Stretch]:
-        yield from here(work, todo[:2])
-        raise KeyboardInterrupt
 
     skipping = work_for(model, on_error="skip")
     with pytest.raises(KeyboardInterrupt):
@@ -170,10 +172,6 @@ def test_notes_beside_a_model_do_not_make_it_another(
 ) -> None:
     copied = Path(shutil.copytree(model, tmp_path / "model"))
     output = copied / "found.jsonl"
-
-    def breaks(work: Work, todo: Sequence[Stretch]) -> Iterator[Stretch]:
-        yield from here(work, todo[:2])
-        raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         predict_file(source, output, work_for(copied), breaks)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from convener.recipes.run import RunConfig
+from convener.recipes.run import RunConfig, _settings
 from convener.text.documents import Document
 from convener.text.formats import write
 from tests.test_architecture import PROJECT
@@ -118,10 +118,7 @@ def test_every_setting_is_explained() -> None:
     page = (PROJECT / "docs" / "settings.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([\w.]+)` \|.*\| (.*) \|$", page, re.M)
     assert [name for name, meaning in rows if not meaning.strip()] == []
-    content = RunConfig().model_dump()
-    parts = {name: value for name, value in content.items() if isinstance(value, dict)}
-    known = {f"{part}.{name}" for part, values in parts.items() for name in values}
-    assert {name for name, _ in rows} == known | (content.keys() - parts.keys())
+    assert {name for name, _ in rows} == set(_settings(RunConfig().model_dump()))
 
 
 def test_every_example_is_run() -> None:

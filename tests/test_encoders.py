@@ -12,6 +12,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
 from convener.errors import ModelError
 from convener.models import encoders
 from convener.models.encoders import Encoder, minilm_folder, resolve
+from tests.conftest import SIZES
 
 
 @pytest.fixture
@@ -122,11 +123,7 @@ def test_encoders_of_other_kinds(
     config = AutoConfig.for_model(
         kind,
         vocab_size=len(tokenizer),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=64,
+        **SIZES,
         **more,
     )
     torch.manual_seed(0)

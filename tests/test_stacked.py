@@ -23,6 +23,7 @@ from convener.recipes.adapt import answers_of
 from convener.recipes.families import Readers
 from convener.text.documents import Document
 from convener.training.progress import Silence
+from tests.conftest import SIZES
 from tests.test_reader import stirred
 
 MakeReader = Callable[..., Reader]
@@ -253,11 +254,7 @@ def test_encoders_that_cannot_be_shared_answer_one_by_one(
     tiny = base().encoder
     config = DebertaV2Config(
         vocab_size=len(tiny.words.tokenizer),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=64,
+        **SIZES,
         relative_attention=True,
         pos_att_type=["p2c", "c2p"],
         share_att_key=True,

@@ -131,9 +131,6 @@ def distill(
     gold = list(as_documents(dev)) if dev is not None else None
     folder = Path(checkpoint) if checkpoint is not None else None
     made = distill_panel(teacher.panel, documents, config, gold, listener, folder, resume)
-    on_dev = _on_dev(gold, made.panel.annotate(gold or []), made.panel.labels)
-    if not gold:
-        on_dev["temperature"] = teacher.card.temperature
     card = teacher.card.model_copy(
         update={
             "distilled": {
@@ -146,7 +143,7 @@ def distill(
             "dev_f1": made.dev_f1,
             "versions": installed_versions(),
         }
-        | on_dev
+        | _on_dev(gold, made.panel.annotate(gold or []), made.panel.labels)
     )
     return Recogniser(made.panel, card)
 
@@ -173,9 +170,12 @@ def _counted(names: Iterable[str]) -> dict[str, int]:
 def _on_dev(
     gold: Sequence[Document] | None, found: Sequence[Document], labels: Sequence[str]
 ) -> dict[str, object]:
-    """What dev documents tell for a card: the interval of F1, the temperature, what it mends."""
+    """What dev documents tell for a card: the interval of F1, the temperature, what it mends.
+
+    Without any the temperature is left as it is.
+    """
     if not gold:
-        return {"dev_interval": None, "temperature": 1.0, "calibration_error": None}
+        return {"dev_interval": None, "calibration_error": None}
     low, high = evaluation(gold, found, labels).interval
     rated = outcomes(gold, found)
     temperature = fitted_temperature(*rated)

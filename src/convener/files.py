@@ -21,6 +21,12 @@ def keep_apart(output: str | Path | None, *inputs: str | Path | None) -> None:
         raise DataError(f"{output} is read, so nothing is written there: choose another name")
 
 
+def check_no_folder(path: Path) -> None:
+    """Raise DataError if a folder stands where a file is to be written."""
+    if path.is_dir():
+        raise DataError(f"expected a file to write to, got the folder {path}")
+
+
 @contextmanager
 def open_output(path: str | Path) -> Iterator[IO[str]]:
     """A UTF-8 text file that takes its place only when all of it is written; `-` is stdout.
@@ -34,9 +40,8 @@ def open_output(path: str | Path) -> Iterator[IO[str]]:
         sys.stdout.flush()
         return
     target = Path(path).resolve()
+    check_no_folder(target)
     if target.exists() and not target.is_file():
-        if target.is_dir():
-            raise DataError(f"expected a file to write to, got the folder {target}")
         with target.open("w", encoding="utf-8", newline="\n") as stream:
             yield stream
         return

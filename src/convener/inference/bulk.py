@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Literal
 
 from convener.errors import ConfigError, DataError
-from convener.files import open_output, sha256
+from convener.files import check_no_folder, open_output, sha256
 from convener.inference.manifest import CONFIG
 from convener.inference.recogniser import Recogniser
 from convener.text.formats import Format, format_of, read_stretch, write
-from convener.text.formats.detection import ENDINGS
+from convener.text.formats.detection import of_labels
 from convener.text.formats.lines import Stretch, stretches
 
 STRETCH_BYTES = 2**17
@@ -128,14 +128,13 @@ def predict_file(
 
 def _check_output(output: Path, parts: Path, receipt: Path) -> None:
     """Raise an error if the answers could not be written in the end."""
-    if ENDINGS.get(output.suffix.lower(), "jsonl") != "jsonl":
+    if of_labels(output) != "jsonl":
         raise ConfigError(
             f"expected an output that ends in .jsonl, which workers write, got {output}: "
             "rename it, or leave out --workers and --resume"
         )
     for path in (output, receipt):
-        if path.is_dir():
-            raise DataError(f"expected a file to write to, got the folder {path}")
+        check_no_folder(path)
     if parts.exists() and not parts.is_dir():
         raise DataError(f"expected a folder for parts, got the file {parts}: choose another output")
 

@@ -158,7 +158,8 @@ class Reader(Expert):
         vectors = words[0, ..., 0].numel()
         examples = len(words) if self.training else max(1, most // vectors)
         parts = zip(torch.split(words, examples), torch.split(present, examples), strict=True)
-        return torch.cat([self.attention(*part) for part in parts])
+        mixed = [self.attention(*part) for part in parts]
+        return mixed[0] if len(mixed) == 1 else torch.cat(mixed)
 
     def looks(self, batch: Batch) -> Tensor:
         """How much each type's reading looks at each other's, [types, types]."""

@@ -28,7 +28,7 @@ from convener.files import open_output
 from convener.text.documents import Document
 from convener.text.formats import brat, conll, dataset, docbin, doccano, jsonl, labelstudio, plain
 from convener.text.formats.capacity import Format, Lost, checked, fitted, told
-from convener.text.formats.detection import ENDINGS, OTHER, head, of_lines, of_output, of_place
+from convener.text.formats.detection import head, of_labels, of_lines, of_output, of_place
 from convener.text.formats.lines import Line, OnError, Stretch, numbered_lines
 
 __all__ = [
@@ -152,10 +152,7 @@ def write(
         DataError: the format cannot hold a document's labels, a folder has something in it, or the
             name ends as one of something else.
     """
-    ending = Path(path).suffix.lower()
-    if format is None and ending in OTHER:
-        raise DataError(f"cannot write {ending}: end {path} in one of {', '.join(ENDINGS)}")
-    chosen = format or ENDINGS.get(ending, "jsonl")
+    chosen = format or of_labels(path)
     if lost is not None:
         documents = fitted(documents, chosen, lost)
     elif chosen not in _READERS:

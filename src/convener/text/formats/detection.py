@@ -24,7 +24,7 @@ ENDINGS: dict[str, Format] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
 }
-OTHER = {
+_OTHER = {
     ".csv",
     ".xlsx",
     ".xls",
@@ -62,7 +62,7 @@ def of_place(path: Path) -> Literal["spacy", "brat", "datasets"] | None:
             f"{path}: expected a folder of .txt files alone, of brat's pairs of .txt and .ann, or "
             f"a saved dataset, got one with {found}: {_INSTEAD}"
         )
-    if path.suffix.lower() in OTHER:
+    if path.suffix.lower() in _OTHER:
         raise DataError(
             f"{path}: expected text or labelled documents, got {path.suffix}: {_INSTEAD}"
         )
@@ -133,6 +133,18 @@ def _tagged(taken: list[Line]) -> bool:
     said = {row[-1] == "O" for row in rows}
     opened_first = rows[:1] and rows[0][0] == "-DOCSTART-"
     return all(_in_columns(" ".join(row)) for row in rows) and bool(opened_first or len(said) > 1)
+
+
+def of_labels(path: str | Path) -> Format:
+    """The format that labels are written in under a name: JSON Lines, unless its ending says other.
+
+    Raises:
+        DataError: the name ends as one of something else.
+    """
+    ending = Path(path).suffix.lower()
+    if ending in _OTHER:
+        raise DataError(f"cannot write {ending}: end {path} in one of {', '.join(ENDINGS)}")
+    return ENDINGS.get(ending, "jsonl")
 
 
 def of_output(path: str | Path) -> Format:
