@@ -159,7 +159,7 @@ def test_the_command_shows_trouble_and_writes_a_page(tmp_path: Path) -> None:
         tmp_path / "notes.txt",
         tmp_path / "names.csv",
         f"--gold={tmp_path / 'gold.jsonl'}",
-        f"--html={page}",
+        f"--report={page}",
     )
     assert "names that never match: 1, such as Oslo" in done.stdout
     assert "passed over" not in done.stdout

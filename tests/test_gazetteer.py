@@ -196,6 +196,15 @@ def test_a_column_of_names_makes_a_header(tmp_path: Path, header: str) -> None:
     assert {(e.surface, e.label) for e in gazetteer} == {("aspirin", "DRUG"), ("codeine", "DRUG")}
 
 
+def test_ids_are_not_taken_for_types(tmp_path: Path) -> None:
+    rows = "".join(f"drug{i},{1000 + i}\n" for i in range(30))
+    with pytest.raises(DataError, match="got 31 different ones in 31 rows, such as '1000': name"):
+        load(tmp_path, "ids.csv", f"drug,RxCUI\n{rows}", "DRUG")
+    assert load(tmp_path, "named.csv", f"surface,RxCUI\n{rows}", "DRUG").labels == ("DRUG",)
+    types = "".join(f"name{i},TYPE{i % 30}\n" for i in range(60))
+    assert len(load(tmp_path, "types.csv", types).labels) == 30
+
+
 def test_unusable_rows_are_listed_with_their_place(tmp_path: Path) -> None:
     gazetteer = load(tmp_path, "a.csv", "Oslo,LOC\n,LOC\nLima\n\nZed,PER,,loud\n")
     assert len(gazetteer) == 1

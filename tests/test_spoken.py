@@ -220,7 +220,7 @@ def test_a_language_model_is_trained_and_served_like_any_model(
     assert (served.kind, served.experts, served.asks, served.nested) == (
         "generators",
         1,
-        False,
+        True,
         False,
     )
     assert model.alone[0].labels == model.labels

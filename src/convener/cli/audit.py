@@ -36,7 +36,7 @@ def audit(
     gold: Annotated[
         str | None, typer.Option(help="The same documents with labels that a person made.")
     ] = None,
-    html: Annotated[str | None, typer.Option(help="Write all of it as a page.")] = None,
+    report: Annotated[str | None, typer.Option(help="Write all of it as a page.")] = None,
     patch: Annotated[
         str | None, typer.Option(help="Write the changes that a model suggests to this file.")
     ] = None,
@@ -45,17 +45,17 @@ def audit(
 ) -> None:
     """Show what a dictionary does to a corpus, or which labels of a corpus are doubtful.
 
-    Example: `convener audit notes.txt drugs.csv --html audit.html`
+    Example: `convener audit notes.txt drugs.csv --report audit.html`
 
     Example: `convener audit drug-ner labelled.jsonl --patch patch.jsonl`
     """
     matching = options.Matching(names_label, case, stop, possessives, plurals)
-    for output in (html, patch):
+    for output in (report, patch):
         keep_apart(output, first, second, gold, stop)
     from convener.inference.manifest import CONFIG
 
     if (Path(first) / CONFIG).is_file():
-        if gold or html or matching != options.Matching() or patch is None:
+        if gold or report or matching != options.Matching() or patch is None:
             raise ConfigError("a model writes its doubts to a patch: give --patch FILE and no more")
         _doubts(first, second, patch, folds, on_error)
         return
@@ -73,10 +73,10 @@ def audit(
         if part.rows:
             rows = [[_plain(cell) for cell in row] for row in part.rows]
             table(part.columns, rows, title=part.heading)
-    if html is not None:
+    if report is not None:
         from convener.evaluation.page import render
 
-        with open_output(html) as stream:
+        with open_output(report) as stream:
             stream.write(render("A dictionary on a corpus", lead, sections(result, _LISTED)))
 
 

@@ -8,7 +8,7 @@ import csv
 import itertools
 import json
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import cast, get_args
 
@@ -19,7 +19,9 @@ from convener.text.formats.lines import Line, OnError, numbered_lines
 COLUMNS = ("surface", "label", "id", "case", "priority")
 ALIASES = {"name": "surface", "term": "surface", "type": "label", "class": "label"}
 ROW_LINES = 20
+FEWEST_IDS = 20
 
+Cells = tuple[Line, list[str]]
 Row = tuple[str, dict[str, str]]
 
 
@@ -27,8 +29,9 @@ def read_rows(path: str | Path, on_error: OnError | None = None) -> Iterator[Row
     """Rows of a file as dictionaries of `COLUMNS`, each with `file:line`.
 
     Raises:
-        DataError: the file is missing, or a table without a column of names; a line is not text or
-            not in the format of the file's ending, and there is no `on_error` to take the error.
+        DataError: the file is missing, or a table without a column of names, or without a header
+            and with ids where types are expected; a line is not text or not in the format of the
+            file's ending, and there is no `on_error` to take the error.
     """
 
     def refuse(error: DataError) -> None:
@@ -64,18 +67,38 @@ def entry_of(row: dict[str, str], label: str | None, case: Case) -> Entry:
 
 
 def _table(lines: Iterator[Line], delimiter: str, on_error: OnError) -> Iterator[Row]:
-    names: tuple[str, ...] | None = None
-    for line, cells in _cells(lines, delimiter, on_error):
-        if not any(cell.strip() for cell in cells):
-            continue
-        if names is None:
-            header = _header(cells)
-            names = header or COLUMNS
-            if header:
-                if "surface" not in header:
-                    raise line.error("the header has no column 'surface': name the column of names")
-                continue
-        yield f"{line.path}:{line.number}", dict(zip(names, cells, strict=False))
+    rows = (row for row in _cells(lines, delimiter, on_error) if any(c.strip() for c in row[1]))
+    first = next(rows, None)
+    if first is None:
+        return iter(())
+    line, cells = first
+    header = _header(cells)
+    if not header:
+        return _guessed(itertools.chain([first], rows))
+    if "surface" not in header:
+        raise line.error("the header has no column 'surface': name the column of names")
+    return (_row(row, header) for row in rows)
+
+
+def _guessed(rows: Iterable[Cells]) -> Iterator[Row]:
+    """Rows of a table without a header, whose second column has to be one of types."""
+    types: set[str] = set()
+    count = 0
+    for line, cells in rows:
+        count += 1
+        types.update(cell.strip() for cell in cells[1:2])
+        yield _row((line, cells), COLUMNS)
+    if len(types) > max(FEWEST_IDS, count / 2):
+        raise DataError(
+            f"{line.path}: expected types in the second column of a table without a header, got "
+            f"{len(types):,} different ones in {count:,} rows, such as {short(min(types))}: "
+            "name the columns in the first row, as in surface,id"
+        )
+
+
+def _row(row: Cells, names: tuple[str, ...]) -> Row:
+    line, cells = row
+    return f"{line.path}:{line.number}", dict(zip(names, cells, strict=False))
 
 
 def _header(cells: list[str]) -> tuple[str, ...]:
@@ -87,9 +110,7 @@ def _header(cells: list[str]) -> tuple[str, ...]:
     return header if header[0] == "surface" or {"surface", "label"} <= set(header) else ()
 
 
-def _cells(
-    lines: Iterator[Line], delimiter: str, on_error: OnError
-) -> Iterator[tuple[Line, list[str]]]:
+def _cells(lines: Iterator[Line], delimiter: str, on_error: OnError) -> Iterator[Cells]:
     """The cells of each row with its first line; a row has at most `ROW_LINES` lines."""
     ahead: deque[Line] = deque()
     while True:

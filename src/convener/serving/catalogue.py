@@ -54,6 +54,8 @@ class Served:
     def asks(self) -> bool:
         """Whether it can be asked about other types than its own."""
         layout = self.recogniser.layout
+        if layout is None:
+            return True
         shared = isinstance(layout, SpanLayout) and layout.config.heads == "shared"
         return shared and bool(self._alone)
 

@@ -15,7 +15,9 @@ function offerQuestions() {
   const model = chosen();
   const asks = Boolean(model?.asks);
   $("ask-form").hidden = !asks;
-  $("ask-note").textContent = asks
+  $("ask-note").textContent = model?.kind === "generators"
+    ? "Name a type that this language model was never trained on. It is asked for the type by its name; the wording of a question is not read."
+    : asks
     ? "Name a type that this reader was never trained on, and ask for it in your own words. Whether the answer is any good is for you to see."
     : "This model knows its own types alone. A reader trained with --model reader --set reader.heads=shared can be asked about others.";
   const own = Object.entries(model?.questions ?? {});
