@@ -117,6 +117,13 @@ def test_types_that_rows_give_are_told_beside_a_label(folder: Path) -> None:
     assert "give types of their own, 2 in all, such as 1191: --label is for the others" in said
 
 
+def test_names_that_smart_case_passes_over_are_told(folder: Path) -> None:
+    (folder / "names.csv").write_text("Aspirin,DRUG\nBath,LOC\n", encoding="utf-8")
+    found, said = labelled(folder)
+    assert found == [set(), {("Bath", "LOC")}]
+    assert "passed over in lower case: 2 (aspirin 1, bath 1); --case ignore takes them" in said
+
+
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_stopping_a_group_of_workers_leaves_nothing(folder: Path, sign: signal.Signals) -> None:
     """Terminals and schedulers signal a whole group of processes, so idle workers hear it too."""

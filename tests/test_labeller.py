@@ -130,6 +130,19 @@ def test_the_summary_names_types_and_ambiguous_names() -> None:
     assert summary.ambiguous == {"Jordan (LOC/PER)": 2}
 
 
+def test_the_summary_tells_what_smart_case_passes_over() -> None:
+    names = ["Aspirin", "Tylenol", "codeine", "Zed Labs", "Apple"]
+    gazetteer = Gazetteer([Entry(name, "DRUG") for name in names], stop=["Tylenol"])
+    summary = Summary(gazetteer)
+    text = "aspirin, ASPIRIN, Aspirin, tylenol, codeine, zed labs and Aspirin"
+    summary.add(Labeller(gazetteer)(Document(text)))
+    assert summary.passed_over == {"aspirin": 1}
+    ignoring = Gazetteer([*gazetteer, Entry("aspirin", "DRUG")])
+    summary = Summary(ignoring)
+    summary.add(Labeller(ignoring)(Document("aspirin")))
+    assert not summary.passed_over
+
+
 def test_a_dictionary_may_be_given_by_its_file(tmp_path: Path) -> None:
     (tmp_path / "names.csv").write_text("Oslo,LOC\n")
     (document,) = label(["We met in Oslo"], tmp_path / "names.csv")

@@ -66,7 +66,7 @@ def label(
     reports: Callable[[], list[str]] = list
     if rules is not None:
         documents, reports = _voted(documents, rules, vote, abstain)
-    summary = Summary()
+    summary = Summary(gazetteer)
     write(output, summary.watch(changes.label(documents)))
     unused = [f"{len(changes.unused)} changes of {patch} fit nothing here"] * bool(changes.unused)
     for line in [*summary_lines(summary), *reports(), *unused]:
@@ -114,6 +114,12 @@ def summary_lines(summary: Summary) -> list[str]:
     ]
     if not summary.matches:
         lines.append("no name was found: check which column holds the names, and --case")
+    if summary.passed_over:
+        most = ", ".join(f"{word} {count}" for word, count in summary.passed_over.most_common(5))
+        lines.append(
+            f"listed with a capital, passed over in lower case: {summary.passed_over.total()} "
+            f"({most}); --case ignore takes them"
+        )
     if summary.words_unknown:
         lines.append(f"words marked unknown: {summary.words_unknown}")
     if summary.ambiguous:

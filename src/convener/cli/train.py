@@ -123,7 +123,7 @@ def train(
     names = options.given_gazetteer(dictionary, matching, on_error)
     documents = options.documents(data, on_error)
     if names is not None:
-        documents = _summarised(Labeller(names, nested=nested).label(documents))
+        documents = _summarised(Labeller(names, nested=nested), documents)
     training = list(documents)
     chosen_by = list(options.documents(dev, on_error)) if dev else None
     if expert is not None and library is not None:
@@ -168,9 +168,9 @@ def _configuration(
     return run
 
 
-def _summarised(documents: Iterable[Document]) -> Iterator[Document]:
-    summary = Summary()
-    yield from summary.watch(documents)
+def _summarised(labeller: Labeller, documents: Iterable[Document]) -> Iterator[Document]:
+    summary = Summary(labeller.gazetteer)
+    yield from summary.watch(labeller.label(documents))
     for line in summary_lines(summary):
         err.print(line, markup=False)
 

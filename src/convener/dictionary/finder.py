@@ -76,6 +76,7 @@ class Finder:
         self._starts = _Memo(self._find_starts)
         self._prefixes = _Memo(names.prefixes)
         self._forms = _Memo(self._find_forms)
+        self._passed_over = _Memo(self._find_passed_over)
 
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
         """Another process learns for itself."""
@@ -117,6 +118,10 @@ class Finder:
                             reached = last, stop
                             break
 
+    def passes_over(self, word: str) -> bool:
+        """Whether a word in lower case is a name that would be taken with its capitals only."""
+        return word.islower() and self._passed_over[word]
+
     def _find_starts(self, chunk: str) -> tuple[Start, ...]:
         found = self._keys[chunk].split(SEPARATOR)[:-1]
         starts = []
@@ -131,6 +136,11 @@ class Finder:
 
     def _find_forms(self, key: str) -> tuple[Form, ...]:
         return () if key in self._stop else self._names.forms(key)
+
+    def _find_passed_over(self, word: str) -> bool:
+        forms = self._forms[key(word)]
+        wanting = any(form.rule == "capitals" for form in forms)
+        return wanting and not any(form.accepts(word) for form in forms)
 
     def _end(self, chunks: list[str], index: int, stop: int) -> tuple[int, int]:
         """The stretch, and the part in it, before which a name ends."""

@@ -153,6 +153,10 @@ class Gazetteer:
         name = key(surface)
         return name not in self._stop and bool(self._names.forms(name))
 
+    def passes_over(self, word: str) -> bool:
+        """Whether a word in lower case is a name that smart case takes with its capitals only."""
+        return self._finder.passes_over(word)
+
     @property
     def labels(self) -> tuple[str, ...]:
         """The types of the dictionary, sorted."""

@@ -59,8 +59,13 @@ class Labeller:
 
 @dataclass(slots=True)
 class Summary:
-    """What a labeller did to a corpus, counted as documents pass."""
+    """What a labeller did to a corpus, counted as documents pass.
 
+    `passed_over` counts words in lower case that `gazetteer`, where it is given, lists with
+    capitals.
+    """
+
+    gazetteer: Gazetteer | None = None
     documents: int = 0
     documents_with_match: int = 0
     words: int = 0
@@ -68,6 +73,7 @@ class Summary:
     words_unknown: int = 0
     types: Counter[str] = field(default_factory=Counter)
     ambiguous: Counter[str] = field(default_factory=Counter)
+    passed_over: Counter[str] = field(default_factory=Counter)
 
     def watch(self, documents: Iterable[Document]) -> Iterator[Document]:
         """Pass documents on and count them."""
@@ -81,8 +87,12 @@ class Summary:
         self.documents += 1
         self.documents_with_match += bool(document.entities)
         self.words += len(words)
-        self.words_covered += words_in(words, covered(document))
+        places = covered(document)
+        self.words_covered += words_in(words, places)
         self.words_unknown += words_in(words, positions(document.unknown))
+        if self.gazetteer is not None:
+            free = (document.text[start:end] for start, end in words if start not in places)
+            self.passed_over.update(filter(self.gazetteer.passes_over, free))
         for _, entities in by_span(document.entities):
             if len(entities) == 1:
                 self.types[entities[0].label] += 1
