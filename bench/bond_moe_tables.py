@@ -11,7 +11,7 @@ METHODS = {
     "dictionary": "dictionary's labels, on the training text",
     "stage1": "stage I",
     "bond-published": "BOND as published, its state chosen on test",
-    "bond": "BOND (the default, all labels at their word)",
+    "bond": "BOND (all labels at their word, y²/f)",
     "bond-moe": "BOND-MoE",
     "no-fair": "BOND-MoE without fair assignment",
     "no-self-training": "BOND-MoE without self-training",
@@ -53,8 +53,17 @@ def ceilings() -> list[dict]:
 
 def bond_moe_sure() -> str:
     """How often each row is above BOND when test documents are drawn anew, seed by seed."""
-    rows = [row for row in load("bond_moe") if row.get("beats_bond") is not None]
-    return by_set(rows, lambda runs: " · ".join(f"{100 * row['beats_bond']:.0f}" for row in runs))
+    rows = load("bond_moe")
+    bond = {(_column(row), row["seed"]): row for row in rows if row["method"] == "bond"}
+
+    def sure(row: dict) -> str:
+        other = bond.get((_column(row), row["seed"]), {})
+        if all(row[figure] == other.get(figure) for figure in ("precision", "recall")):
+            return "="
+        return "–" if row.get("beats_bond") is None else f"{100 * row['beats_bond']:.0f}"
+
+    others = [row for row in rows if row["method"] not in {"dictionary", "bond"}]
+    return by_set(others, lambda runs: " · ".join(map(sure, runs)))
 
 
 def bond_moe_cost() -> str:

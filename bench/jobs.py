@@ -76,7 +76,7 @@ def run_all(
         with lock:
             there = next((row for row in read(results) if of(row) == of(job)), None)
         if there is not None:
-            if there.get("settings") != job.get("settings"):
+            if changes(there.get("settings", {})) != changes(job.get("settings", {})):
                 print(f"{of(job)} is there with other settings: give --results", file=sys.stderr)
                 failed.append(job)
             return

@@ -5,7 +5,7 @@
 Of the entities of the training text a share is spoilt: left out (`missing`), given another type
 (`type`), moved by a word at one end (`boundary`), joined by as many false ones (`spurious`), or one
 of the four each (`mixed`). Each recipe of `bench/bond_moe.py` then learns from these labels; states
-are chosen on dev, and test is scored once. With a share of 0 all kinds are one. Rows that the
+are chosen on dev, and test is scored once. With a share of 0 the kind is `none`. Rows that the
 results file already has are not made again.
 """
 
@@ -40,12 +40,16 @@ def main() -> None:
         | {"settings": options.setting}
         for seed in options.seed
         for name in options.set
-        for kind in options.kind
-        for share in options.share
-        if share or kind == options.kind[0]
+        for kind, share in cases(options.kind, options.share)
         for method in options.method
     ]
     jobs.run_all(__file__, wanted, options.results, KEY, options.jobs)
+
+
+def cases(kinds: Sequence[str], shares: Sequence[float]) -> list[tuple[str, float]]:
+    """Every kind with every share, and labels that are not spoilt once."""
+    spoilt = [(kind, share) for kind in kinds for share in shares if share]
+    return [("none", 0.0)] * (0.0 in shares) + spoilt
 
 
 def run(

@@ -21,13 +21,13 @@ def noise() -> str:
         {(row["set"], row["kind"], row["share"]) for row in rows if row["share"]},
         key=lambda case: (case[0], list(KINDS).index(case[1]), case[2]),
     )
-    clean = [(name, "", 0.0) for name in dict.fromkeys(row["set"] for row in rows)]
+    clean = [(name, "none", 0.0) for name in dict.fromkeys(row["set"] for row in rows)]
 
     def cells(case: tuple[str, str, float]) -> list[str]:
         name, kind, share = case
         labels = {row["seed"]: row["labels_f1"] for row in rows if _is(row, case)}
         found = [summary(_f1s(rows, case, method)) for method in METHODS]
-        spoilt = f"{KINDS[kind]}, {100 * share:.0f} %" if share else "none"
+        spoilt = f"{KINDS[kind]}, {100 * share:.0f} %" if share else kind
         return [name, spoilt, summary(list(labels.values())), *found]
 
     return table(["set", "spoilt", "the labels", *METHODS.values()], map(cells, clean + cases))
@@ -47,7 +47,10 @@ def noise_figure() -> str:
         shares = sorted({row["share"] for row in rows if (row["set"], row["kind"]) == (name, kind)})
         shares = [0.0, *(share for share in shares if share)]
         lines = {
-            METHODS[method]: [_mean(_f1s(rows, (name, kind, share), method)) for share in shares]
+            METHODS[method]: [
+                _mean(_f1s(rows, (name, kind if share else "none", share), method))
+                for share in shares
+            ]
             for method in METHODS
         }
         if len(shares) > 2:
@@ -61,8 +64,7 @@ def _f1s(rows: Sequence[dict], case: tuple[str, str, float], method: str) -> lis
 
 
 def _is(row: dict, case: tuple[str, str, float]) -> bool:
-    name, kind, share = case
-    return (row["set"], row["share"]) == (name, share) and (row["kind"] == kind or not share)
+    return (row["set"], row["kind"], row["share"]) == case
 
 
 def _mean(values: list[float]) -> float | None:

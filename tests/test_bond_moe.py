@@ -150,6 +150,48 @@ def test_the_gap_closed_and_what_is_not_averaged(
     assert "| 40 % |" in tables.bond_moe_gap()
 
 
+def test_a_row_that_answers_as_bond_does_is_told_from_one_that_was_not_held_against_it(
+    bench: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del bench
+    import bond_moe_tables as tables
+
+    def row(method: str, seed: int, figure: float, beats: float | None) -> dict[str, object]:
+        scores = {"precision": figure, "recall": figure, "beats_bond": beats}
+        return {"set": "toy", "method": method, "seed": seed} | scores
+
+    rows = [row("bond", seed, 50.0, None) for seed in (0, 1, 2)]
+    rows += [
+        row("stage1", 0, 50.0, 0.0),
+        row("stage1", 1, 40.0, 0.25),
+        row("stage1", 2, 60.0, None),
+    ]
+    monkeypatch.setattr(tables, "load", {"bond_moe": rows}.get)
+    assert tables.bond_moe_sure().splitlines()[2:] == ["| stage I | = · 25 · – |"]
+
+
+def test_rows_are_known_however_their_settings_were_written(
+    bench: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = tmp_path / "rows.json"
+    bench.jobs.write(results, [{"x": 1, "settings": {"a": '"bf16"'}}])
+    bench.jobs.run_all("none.py", [{"x": 1, "settings": {"a": "bf16"}}], results, ("x",), 1)
+    with pytest.raises(SystemExit):
+        bench.jobs.run_all("none.py", [{"x": 1, "settings": {"a": "fp8"}}], results, ("x",), 1)
+    assert "is there with other settings" in capsys.readouterr().err
+
+
+def test_labels_that_are_not_spoilt_are_learnt_from_once(bench: ModuleType) -> None:
+    del bench
+    import noise  # type: ignore[import-not-found]
+
+    assert noise.cases(["type", "mixed"], [0.0, 0.4]) == [
+        ("none", 0.0),
+        ("type", 0.4),
+        ("mixed", 0.4),
+    ]
+
+
 def test_settings_are_read_as_a_shell_leaves_them(bench: ModuleType) -> None:
     given = {"a": "bf16", "b": '"bf16"', "c": "3", "d": "false"}
     assert bench.jobs.changes(given) == {"a": "bf16", "b": "bf16", "c": 3, "d": False}
@@ -173,7 +215,7 @@ def test_a_job_that_fails_is_told_and_the_others_are_run(
 def test_labels_are_spoilt_by_the_share_that_was_asked_for(
     bench: ModuleType, labelled: list[Document], kind: str, share: float
 ) -> None:
-    import noise  # type: ignore[import-not-found]
+    import noise
 
     del bench
     spoilt = noise.spoilt(labelled, kind, share, seed=0)

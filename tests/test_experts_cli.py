@@ -1,6 +1,7 @@
 """A library on the command line: experts trained into it, looked after, adapted to new text."""
 
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from convener.evaluation.choice import Choice, render
 from convener.text.documents import Document
 from convener.text.formats import write
 from tests.test_bad_input import refusal
@@ -76,6 +78,17 @@ def test_adapting_saves_a_model_like_any_other(shelf: Shelf, tmp_path: Path) -> 
     assert "<svg" in content
     assert "news" in content
     assert "http" not in content
+
+
+def test_an_expert_may_be_called_target() -> None:
+    places = {"news": (0.0, 0.0), "target": (1.0, 2.0)}
+    page = render(Choice({}, {}, places, (2.0, 1.0)), [])
+    drawn = re.findall(r'cx="(\d+)" cy="(\d+)" r="(\d)".*?>([^<>]+)</text>', page, re.DOTALL)
+    assert drawn == [
+        ("40", "30", "5", "news"),
+        ("250", "330", "5", "target"),
+        ("460", "180", "7", "the target"),
+    ]
 
 
 def test_experts_come_and_go(shelf: Shelf, tmp_path: Path) -> None:

@@ -61,6 +61,15 @@ def test_labels_are_dropped_where_no_entity_is_found() -> None:
     assert "His BAND 2" in rows(told)
 
 
+def test_the_state_that_was_kept_is_told() -> None:
+    def told(*f1s: float) -> str:
+        history = [{"stage": "warm-up", "round": r, "dev_f1": f1} for r, f1 in enumerate(f1s, 1)]
+        return training_page(history, {}, {}, [], Verdict(), Doubts())
+
+    assert "Best of 3 rounds: warm-up 2, dev F1 50.00." in told(40.0, 50.0, 50.0)
+    assert "Best of 3 rounds: warm-up 3, dev F1 0.00." in told(0.0, 0.0, 0.0)
+
+
 def rows(page: str) -> list[str]:
     """The text of every row of every table."""
     found = [re.sub(r"<[^>]+>", " ", row) for row in re.findall("<tr>.*?</tr>", page, re.DOTALL)]

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -168,13 +168,14 @@ def _opened(folder: Path, config: RunConfig, base: Recogniser | str | Path | Non
 class Adaptation:
     """A model for a target, what its experts were chosen by, and the sentences they were asked.
 
-    `places` are the experts and the `target` in the plane of their embeddings' two main axes.
+    `places` of the experts and of the `target` are in the plane of their embeddings' main axes.
     """
 
     model: Recogniser
     adapted: Adapted
     sample: list[Document]
     places: dict[str, tuple[float, float]]
+    target: tuple[float, float]
 
 
 def adapt_library(
@@ -244,14 +245,15 @@ def adapt_library(
         },
         history=[],
     )
-    vectors = {name: card.vector for name, card in cards.items()} | {"target": vector}
-    return Adaptation(Recogniser(adapted.panel, card), adapted, sample, in_plane(vectors))
+    *points, here = in_plane([*(card.vector for card in cards.values()), vector])
+    places = dict(zip(cards, points, strict=True))
+    return Adaptation(Recogniser(adapted.panel, card), adapted, sample, places, here)
 
 
-def in_plane(vectors: Mapping[str, Vector]) -> dict[str, tuple[float, float]]:
+def in_plane(vectors: Sequence[Vector]) -> list[tuple[float, float]]:
     """Points of the plane in which the vectors differ most (principal components)."""
-    matrix = np.stack(list(vectors.values())).astype(np.float64)
+    matrix = np.stack(vectors).astype(np.float64)
     _, _, axes = np.linalg.svd(matrix - matrix.mean(axis=0), full_matrices=False)
     points = (matrix - matrix.mean(axis=0)) @ axes[:2].T
     padded = np.pad(points, ((0, 0), (0, 2 - points.shape[1])))
-    return {name: (float(x), float(y)) for name, (x, y) in zip(vectors, padded, strict=True)}
+    return [(float(x), float(y)) for x, y in padded]

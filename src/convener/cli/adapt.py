@@ -101,4 +101,5 @@ def page(made: "Adaptation") -> str:
         for kind, ranking in made.adapted.rankings.items()
     }
     answers = list(made.model.annotate(made.sample[:20]))
-    return render(Choice(rankings, made.adapted.chosen, made.places), answers)
+    choice = Choice(rankings, made.adapted.chosen, made.places, made.target)
+    return render(choice, answers)

@@ -6,21 +6,22 @@ One self-contained HTML file; everything that users wrote is escaped.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from jinja2 import Environment, StrictUndefined
 
 from convener.text.documents import Document
 
+CORNER, ROOM = np.array([40, 30]), np.array([420, 300])
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Rankings (name, score, spread) by kind, the names chosen by each, places on the map.
-
-    `places` are points in the plane, one of them called `target`.
-    """
+    """Rankings (name, score, spread) by kind, the names chosen by each, places on the map."""
 
     rankings: Mapping[str, Sequence[tuple[str, float, float]]]
     chosen: Mapping[str, Sequence[str]]
     places: Mapping[str, tuple[float, float]]
+    target: tuple[float, float]
 
 
 _PAGE = """\
@@ -49,9 +50,8 @@ mark small { opacity: .8; }
 </strong>. {% endfor %}Each selection was merged into one model without training.</p>
 <h2>Where the domains lie</h2>
 <svg viewBox="0 0 600 360" role="img" aria-label="Map of domains by mean sentence embedding">
-{%- for name, (x, y) in points.items() %}
-<circle cx="{{ x }}" cy="{{ y }}" r="{{ 7 if name == 'target' else 5 }}"
- fill="var({{ '--target' if name == 'target' else '--mark' }})"/>
+{%- for name, (x, y), kind in points %}
+<circle cx="{{ x }}" cy="{{ y }}" r="{{ 7 if kind == 'target' else 5 }}" fill="var(--{{ kind }})"/>
 <text x="{{ x + 9 }}" y="{{ y + 4 }}">{{ name }}</text>
 {%- endfor %}
 </svg>
@@ -82,21 +82,19 @@ def render(choice: Choice, answers: Sequence[Document]) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     return environment.from_string(_PAGE).render(
         choice=choice,
-        points=_on_canvas(choice.places),
+        points=_on_canvas(choice),
         answers=[_pieces(document) for document in answers],
     )
 
 
-def _on_canvas(places: Mapping[str, tuple[float, float]]) -> dict[str, tuple[int, int]]:
-    xs, ys = ([place[axis] for place in places.values()] for axis in (0, 1))
-    width, height = (max(v, default=0) - min(v, default=0) or 1.0 for v in (xs, ys))
-    return {
-        name: (
-            round(40 + 420 * (x - min(xs)) / width),
-            round(30 + 300 * (y - min(ys)) / height),
-        )
-        for name, (x, y) in places.items()
-    }
+def _on_canvas(choice: Choice) -> list[tuple[str, tuple[int, int], str]]:
+    """Name, place and kind of the experts and of the target."""
+    points = [*choice.places.values(), choice.target]
+    lowest, highest = np.min(points, axis=0), np.max(points, axis=0)
+    size = np.where(highest > lowest, highest - lowest, 1)
+    scaled = np.rint(CORNER + ROOM * (points - lowest) / size).astype(int).tolist()
+    names = [(name, "mark") for name in choice.places] + [("the target", "target")]
+    return [(name, (x, y), kind) for (name, kind), (x, y) in zip(names, scaled, strict=True)]
 
 
 def _pieces(document: Document) -> list[tuple[str, str]]:

@@ -110,7 +110,8 @@ def training_page(
                 "together. Shares are between 0 and 1: of groups that moved to another expert; of "
                 "words with an entity that all experts label alike; of words sure enough to be "
                 "learnt from in self-training; of words that the teacher labels otherwise than "
-                "the teacher before it.",
+                "the teacher before it. A reader says yes or no to each start, end and span, so of "
+                "readers the last three are shares of such answers.",
                 [_COLUMNS[name] for name in columns],
                 [[_cell(record.get(name)) for name in columns] for record in history],
                 _curves(history),
@@ -221,10 +222,12 @@ def _most(labels: Mapping[_Name, int]) -> list[tuple[_Name, int]]:
 
 
 def _best(history: Sequence[Mapping[str, object]]) -> str:
+    """Which state was kept: the first of the best, or the last one if all found nothing."""
     scored = [(f1, r) for r in history if isinstance(f1 := r.get("dev_f1"), float)]
     if not scored:
         return f"{len(history)} rounds by a fixed schedule, without a dev set."
-    f1, record = max(scored, key=lambda pair: pair[0])
+    best = max(f1 for f1, _ in scored)
+    f1, record = next(pair for pair in (scored if best else reversed(scored)) if pair[0] == best)
     return f"Best of {len(history)} rounds: {record['stage']} {record['round']}, dev F1 {f1:.2f}."
 
 

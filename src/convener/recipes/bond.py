@@ -2,9 +2,10 @@
 
 The distant labels ŷ of a dictionary are incomplete and noisy. The recipe has three stages:
 
-1. *Warm-up.* One model learns from all groups, −log p(ŷ | x; θ) (eq 1), and stops early, before it
-   has memorised the noise.
-2. *Experts.* K copies of it part. Hard EM over groups (eqs 3-5): the E-step gives each group d to
+1. *Warm-up.* One model learns from all groups, −log p(ŷ | x; θ) (eq 1), for a short time, so that
+   it has not memorised the noise.
+2. *Experts.* K copies of it part, each with a cluster of groups. In the rounds after the first,
+   hard EM over groups (eqs 3-5): the E-step gives each group d to
    z_d = argmax_z of the mean of log p(ŷ_t | z, x; θ) over its words, dropout off; the M-step
    trains each expert on its groups. With fair assignment (eqs 6-8) the argmax is taken in the
    Sinkhorn plan of exp(score / τ), τ being in units of the scores' spread, so no expert starves.
@@ -43,15 +44,13 @@ from convener.text.documents import Document
 from convener.training.apart import Lesson, Workers
 from convener.training.corpus import Corpus, SoftObjective
 from convener.training.loop import Learner, Objective, OptimiserConfig, steps_of_a_pass
-from convener.training.losses import cross_entropy, kl_divergence
+from convener.training.losses import kl_divergence
 from convener.training.progress import Listener
 
 Figures = dict[str, object]
 Round = Callable[[int, int], Figures]
 
 MIN_ROUND_STEPS, MAX_ROUND_STEPS = 50, 100
-
-_LOSSES = {"kl": kl_divergence, "ce": cross_entropy}
 
 
 class Bond(Recipe):
@@ -167,7 +166,7 @@ class Bond(Recipe):
         frequency = self.experts[0].layout.frequency
         targets, weights = pseudo_labels(self.pseudo, frequency, self.config)
         kept = sum(float(w.sum()) for w in weights) / max(1, sum(len(w) for w in weights))
-        objective = SoftObjective(targets, weights, _LOSSES[self.config.loss])
+        objective = SoftObjective(targets, weights, kl_divergence)
         everything = [self.corpus.examples] * len(self.experts)
         loss = self._train(everything, objective, steps)
         return {"loss": loss, "kept": round(kept, 4)} | figures

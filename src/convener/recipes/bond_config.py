@@ -17,7 +17,7 @@ class BondConfig(BaseModel):
     experts: int = Field(default=1, ge=1)
     """How many experts; 1 is BOND, 3 convenes a panel."""
     fair: bool = True
-    """Whether experts get equal shares of documents; if not, each goes to its best expert."""
+    """Whether E-steps plan for equal shares; if not, each document goes to its best expert."""
     self_training: bool = True
     """Whether the ensemble teaches the experts; if not, training ends after stage I."""
     start: Literal["clusters", "random"] = "clusters"
@@ -38,8 +38,6 @@ class BondConfig(BaseModel):
     """What the teacher tells: q²/fᵇ, its probabilities q, or the likeliest class of q."""
     reweight: float = Field(default=0.5, ge=0, le=1)
     """b of squared targets: 0 only sharpens, 1 divides by the frequency of a class as BOND does."""
-    loss: Literal["kl", "ce"] = "kl"
-    """Kullback-Leibler divergence from the targets, or cross entropy."""
     confidence: float = Field(default=0.9, ge=0, lt=1)
     """Words whose likeliest target is below it are left out of self-training."""
     ema: float = Field(default=0.0, ge=0, lt=1)

@@ -8,7 +8,6 @@ The student answers at the cost of one expert. The divergence is the true one, Î
 (Hinton et al., 2015, at temperature 1); the whole distribution is taught, not the likeliest class.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -30,7 +29,7 @@ from convener.recipes.rounds import Recipe, Runner, Stage, State
 from convener.recipes.run import Trained, fingerprint, mixed
 from convener.text.documents import Document
 from convener.training.corpus import SoftObjective
-from convener.training.loop import Learner, OptimiserConfig, steps_of_a_pass
+from convener.training.loop import Learner, OptimiserConfig, batches_of_a_pass
 from convener.training.losses import kl_divergence
 from convener.training.progress import Listener, Silence
 
@@ -81,13 +80,18 @@ class Distillation(Recipe):
         """What each round learns from, and in how many steps."""
         rounds, given = self.config.rounds, self.config.round_steps
         whole = [self.examples] * rounds
-        if given or rounds > len(self.examples) or self._pass(self.examples) <= MIN_ROUND_STEPS:
+        if given or rounds > len(self.examples):
             return whole, given or MIN_ROUND_STEPS
+        if max(map(self._pass, whole, range(rounds))) <= MIN_ROUND_STEPS:
+            return whole, MIN_ROUND_STEPS
         parts = [self.examples[r::rounds] for r in range(rounds)]
-        return parts, max(MIN_ROUND_STEPS, *map(self._pass, parts))
+        return parts, max(MIN_ROUND_STEPS, *map(self._pass, parts, range(rounds)))
 
-    def _pass(self, examples: Sequence[Example]) -> int:
-        return math.ceil(steps_of_a_pass(examples, self.config.optimiser))
+    def _pass(self, examples: Sequence[Example], round_: int) -> int:
+        return batches_of_a_pass(examples, self.config.optimiser, self._seed(round_))
+
+    def _seed(self, round_: int) -> int:
+        return derived_seed(self.config.seed, round_)
 
     def stages(self) -> list[Stage]:
         """One stage."""
@@ -101,12 +105,11 @@ class Distillation(Recipe):
         ]
 
     def _learn(self, round_: int) -> dict[str, object]:
-        c = self.config
         loss = self.learners[0].train(
             self.shares[round_],
             self.objective,
             self.round_steps,
-            derived_seed(c.seed, round_),
+            self._seed(round_),
             self.listener.step,
         )
         return {"loss": round(loss, 5)}

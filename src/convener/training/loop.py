@@ -20,7 +20,7 @@ from convener.models.expert import Expert
 from convener.models.layout import Example
 from convener.models.schedule import schedule
 from convener.models.seeding import seeded
-from convener.training.batching import endless_batches
+from convener.training.batching import endless_batches, shuffled_batches
 from convener.training.precision import Precision, computed_in
 
 OnStep = Callable[[], None]
@@ -63,6 +63,13 @@ def steps_of_a_pass(examples: Sequence[Example], config: OptimiserConfig) -> flo
     """About how many steps it takes to see all examples once."""
     pieces = sum(len(example) for example in examples)
     return max(len(examples) / config.batch_sentences, pieces / config.batch_pieces)
+
+
+def batches_of_a_pass(examples: Sequence[Example], config: OptimiserConfig, seed: int) -> int:
+    """How many steps `Learner.train` takes, with this seed, to see all examples once."""
+    lengths = [len(example) for example in examples]
+    generator = np.random.default_rng(seed)
+    return len(shuffled_batches(lengths, config.batch_pieces, config.batch_sentences, generator))
 
 
 class Learner:

@@ -25,14 +25,11 @@ def allowed_loss(
     return -(rows * informative).sum() / informative.sum().clamp(min=1e-6)
 
 
-def cross_entropy(log_probabilities: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """Weighted mean of −Σ_c t_c log p_c over rows; targets [rows, classes], weights [rows]."""
-    losses = -(targets * log_probabilities).sum(dim=-1)
-    return (losses * weights).sum() / weights.sum().clamp(min=1e-6)
-
-
 def kl_divergence(log_probabilities: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """Weighted mean of KL(t ‖ p) = Σ_c t_c (log t_c − log p_c); zero exactly where p = t."""
+    """Weighted mean of KL(t ‖ p) = Σ_c t_c (log t_c − log p_c); zero exactly where p = t.
+
+    `targets` are [rows, classes], `weights` [rows].
+    """
     entropy: Tensor = -torch.special.xlogy(targets, targets).sum(dim=-1)
-    floor: Tensor = -(entropy * weights).sum() / weights.sum().clamp(min=1e-6)
-    return cross_entropy(log_probabilities, targets, weights) + floor
+    losses = -(targets * log_probabilities).sum(dim=-1) - entropy
+    return (losses * weights).sum() / weights.sum().clamp(min=1e-6)
