@@ -8,14 +8,14 @@ for `bond-published`, which chooses on test as the published code does, and `def
 is the default that takes all labels at their word and re-weights as BOND does. `stage1`,
 `no-self-training` and the rows `-minus-self-training` are the states in which `bond`, `bond-moe`,
 `default` and `default-no-dev` go into self-training, and `distilled` is one model taught by
-`default-panel`; they are rows of the same jobs. BOND is BOND-MoE of one expert, so it is the row without experts.
-`gold` learns from gold labels; no other row reads those of the training or the test text but to
-score. The dictionary's own labels are known on the training text only, so that is where they are
-scored. The set `conll03-3k` is the first 3,000 sentences of conll03, in whole documents, and a path
-is a folder with the files of such a set. `beats_bond` is how often, when test documents are drawn
-anew, a row's F1 is above that of BOND with the same seed (paired bootstrap), whose counts by
-document are kept beside the results; so BOND runs first. Rows that the results file already has are
-not run again; figures of every round go to a file beside it.
+`default-panel`; they are rows of the same jobs. BOND is BOND-MoE of one expert, so it is the row
+without experts. `gold` learns from gold labels; no other row reads those of the training or the
+test text but to score. The dictionary's own labels are known on the training text only, so that is
+where they are scored. The set `conll03-3k` is the first 3,000 sentences of conll03, in whole
+documents, and a path is a folder with the files of such a set. `beats_bond` is how often, when test
+documents are drawn anew, a row's F1 is above that of BOND with the same seed (paired bootstrap),
+whose counts by document are kept beside the results; so BOND runs first. Rows that the results file
+already has are not run again; figures of every round go to a file beside it.
 """
 
 import argparse
