@@ -10,7 +10,7 @@ import torch
 
 from convener import Document, train
 from convener.errors import ModelError
-from convener.processes import share_of_cores
+from convener.processes import cores, share_of_cores, threads_allowed
 from convener.recipes.run import RunConfig
 from convener.training.progress import Silence
 from tests.test_bond import same
@@ -95,3 +95,20 @@ def test_one_expert_needs_no_other_process(
             alone()
 
     train(labelled, config=run_config(experts=1), workers=4, listener=Watching())
+
+
+@pytest.mark.parametrize(
+    ("asked", "threads"), [("3", 3), ("4,2", 4), ("", None), ("0", None), ("many", None)]
+)
+def test_threads_are_those_asked_for_or_one_a_core(
+    monkeypatch: pytest.MonkeyPatch, asked: str, threads: int | None
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    assert threads_allowed() == (threads or cores())
+
+
+def test_cores_are_counted_where_the_system_does_not_tell_which_are_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr("os.sched_getaffinity", raising=False)
+    assert cores() == os.cpu_count()

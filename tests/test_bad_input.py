@@ -185,6 +185,8 @@ def test_settings_that_make_no_sense(tmp_path: Path, tiny_encoder: Path) -> None
     assert "give one of the two" in refusal("train", data, "-o", output, *both)
     for option in ("--plurals", "--case=exact", "--label=DRUG", f"--stop={data}", "--nested"):
         assert "add --dictionary" in refusal("train", data, "-o", output, option)
+    in_one_go = ("--model=generator", "--resume")
+    assert "in one go" in refusal("train", data, "-o", output, *in_one_go)
     assert "other things in it" in refusal("train", data, "-o", ".", folder=tmp_path)
     assert "cannot load the encoder" in refusal("train", data, "-o", output, "--encoder=no/such")
     (tmp_path / "run.json").write_text("{")

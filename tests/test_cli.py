@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from convener.cli.console import out
+from convener.cli.stopping import stoppable
+from convener.errors import DataError
 from convener.text.documents import Document, Entity
 from convener.text.formats import read, write
 
@@ -145,6 +148,11 @@ def test_every_verb_reads_a_dictionary_alike(place: Workplace, tmp_path: Path) -
     assert done.count(" of 1\n") == 2
 
 
+def test_scores_go_to_standard_output_alone(place: Workplace) -> None:
+    done = convener("evaluate", place.model, place.gold, "--json", "-")
+    assert 0 <= json.loads(done.stdout)["exact"]["f1"] <= 100
+
+
 def test_info_says_what_a_model_is(place: Workplace) -> None:
     shown = convener("info", place.model).stdout
     assert "DRUG, LOC" in shown
@@ -179,6 +187,7 @@ def test_a_panel_that_dev_has_made_one_expert_is_told(place: Workplace, tmp_path
     told = convener("train", place.gold, "--dev", place.gold, "-o", output, *slow).stderr
     assert "one expert, not 2" in told
     assert len(list(output.glob("expert-*.safetensors"))) == 1
+    assert "| experts | 1 |" in (output / "README.md").read_text(encoding="utf-8")
 
 
 def stopped_at(line: str, sign: signal.Signals, arguments: Sequence[str | Path]) -> str:
@@ -236,6 +245,22 @@ def test_a_killed_run_leaves_no_half_written_model(place: Workplace, tmp_path: P
     assert not (tmp_path / "model").exists()
     convener(*arguments, "--resume")
     assert (tmp_path / "model" / "expert-1.safetensors").is_file()
+
+
+def test_what_stands_in_place_of_a_checkpoint_is_never_removed(tmp_path: Path) -> None:
+    (tmp_path / "model.checkpoint").mkdir()
+    with (
+        pytest.raises(DataError, match="is in the way of checkpoints"),
+        stoppable(tmp_path / "model", resume=False),
+    ):
+        pass
+    assert (tmp_path / "model.checkpoint").is_dir()
+
+
+def test_what_is_said_is_said_as_it_was_written() -> None:
+    with out.capture() as said:
+        out.print("lib:warning:.jsonl [a]", markup=False)
+    assert said.get() == "lib:warning:.jsonl [a]\n"
 
 
 def test_starting_is_quick() -> None:

@@ -100,6 +100,8 @@ def test_experts_come_and_go(shelf: Shelf, tmp_path: Path) -> None:
     assert "added news" in convener("experts", "add", library, source).stdout
     assert "already" in refusal("experts", "add", library, source)
     assert "no expert 'late'" in refusal("experts", "remove", library, "late")
+    again = ("train", shelf.gold, "--expert", "news", "--library", ".", *shelf.tiny)
+    assert "already" in refusal(*again, folder=library)
 
 
 def test_bad_input_gets_one_line(shelf: Shelf, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -240,6 +241,34 @@ def test_standard_streams(
     monkeypatch.setattr("sys.stdin", stdin)
     assert write("-", read("-")) == 1
     assert json.loads(capsys.readouterr().out) == {"text": "Zoe\u0308", "entities": []}
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('{"text": "Rome", "spans": [{"start": 0, "end": 4, "label": "LOC"}]}', "spans"),
+        ('{"text": "Rome", "entites": [[0, 4, "LOC"]]}', "entites"),
+        ('{"tokens": ["Rome"], "ner_tags": ["B-LOC"]}', "ner_tags"),
+        ('{"text": "Rome", "topics": ["travel"], "label": 3, "entities": []}', None),
+        ('{"tokens": ["Rome"], "pos_tags": ["NNP"], "spans": []}', None),
+        ('{"text": "Rome", "entities": [{"start": 0, "end": 4, "label": "LOC"}], "x": [[]]}', None),
+    ],
+)
+def test_labels_that_another_tool_wrote_are_told(
+    tmp_path: Path, line: str, key: str | None
+) -> None:
+    (tmp_path / "a.jsonl").write_text(line)
+    lost = Counter[str]()
+    (document,) = read(tmp_path / "a.jsonl", lost=lost)
+    assert document.text == "Rome"
+    assert lost == ({} if key is None else {f"items with labels under the key {key}": 1})
+
+
+@pytest.mark.parametrize("name", ["a.conll", "a.txt"])
+def test_a_document_without_a_word_is_not_dropped_in_silence(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match=r"cannot hold a document without a word: write \.jsonl"):
+        write(tmp_path / name, [Document("a"), Document(" "), Document("b")])
+    assert not (tmp_path / name).exists()
 
 
 def test_a_file_appears_only_when_all_of_it_is_written(tmp_path: Path) -> None:

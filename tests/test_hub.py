@@ -175,5 +175,6 @@ def test_the_card_says_what_the_model_is(
 def test_the_hub_is_told_of_encoders_that_it_may_know(
     model: Recogniser, encoder: str, base: str | None
 ) -> None:
-    card = render(model.card.model_copy(update={"encoder": encoder}), model.labels)
+    card = render(model.card.model_copy(update={"encoder": encoder}), model.labels, 1)
     assert huggingface_hub.ModelCard(card).data.to_dict().get("base_model") == base
+    assert "| experts | 1 |" in card

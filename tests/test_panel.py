@@ -50,6 +50,15 @@ def test_it_learns_the_toy_corpus(model: Recogniser, labelled: list[Document]) -
     assert right > 0.9 * len(labelled)
 
 
+def test_texts_without_a_character_are_not_gathered_without_end(
+    model: Recogniser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("convener.inference.recogniser.CHUNK_CHARACTERS", 10)
+    texts = iter([""] * 50)
+    assert next(model.predict(texts)) == []
+    assert len(list(texts)) >= 30
+
+
 def test_a_string_a_list_and_an_iterator_agree(model: Recogniser, texts: list[str]) -> None:
     one_by_one = [model.predict(text) for text in texts]
     assert_same(model.predict(texts), one_by_one)
@@ -143,6 +152,20 @@ def test_folders_that_are_no_models(model: Recogniser, tmp_path: Path) -> None:
     config.write_text(json.dumps({"schema_version": 99}))
     with pytest.raises(ModelError, match="expected schema_version 1, got 99"):
         load(tmp_path)
+    config.write_text(json.dumps({"architectures": ["BertModel"]}))
+    with pytest.raises(ModelError, match=r"no model that convener trained: .* --encoder"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("content", ['{"name": "my app"}', "[]", '{"kind": 1}', "{", "\xff"])
+def test_a_folder_that_is_not_a_model_is_never_replaced(
+    model: Recogniser, tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "config.json").write_text(content, encoding="latin-1")
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(ModelError, match="with other things in it"):
+        model.save_pretrained(tmp_path)
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
 def test_an_altered_configuration_is_refused(model: Recogniser, tmp_path: Path) -> None:

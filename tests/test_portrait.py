@@ -108,6 +108,8 @@ def test_a_model_is_saved_with_the_page_about_its_training(
     train(labelled, config=run_config()).save_pretrained(tmp_path / "model")
     written = (tmp_path / "model" / "training.html").read_text(encoding="utf-8")
     assert "What each expert is for" in written
+    (tmp_path / "model" / "training.html").write_bytes(b"\xe9")
+    load(tmp_path / "model")
     (tmp_path / "model" / "training.html").unlink()
     load(tmp_path / "model").save_pretrained(tmp_path / "again")
     assert not (tmp_path / "again" / "training.html").exists()

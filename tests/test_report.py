@@ -293,6 +293,15 @@ def test_a_choice_of_mistakes_is_spread_over_real_documents() -> None:
     assert first == [1, 4, 7]
 
 
+def test_types_that_gold_was_not_searched_for_are_no_mistakes() -> None:
+    found = [Document("Rome", (Entity(0, 4, "LOC"), Entity(0, 4, "FILM")))]
+    gold = [Document("Rome", (Entity(0, 4, "LOC"),), types=("LOC",))]
+    assert mistakes(gold, found) == []
+    assert mistakes([Document("Rome", types=("LOC",))], found) == [
+        Mistake("Rome", 0, 4, None, "LOC")
+    ]
+
+
 def test_mistakes_need_the_same_documents() -> None:
     for predicted in ([], [Document("b")]):
         with pytest.raises(DataError, match="expected predictions on the documents of gold"):

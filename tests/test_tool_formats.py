@@ -157,13 +157,15 @@ def test_a_brat_folder_with_halves_of_pairs(tmp_path: Path) -> None:
     (folder / "lost.ann").write_text("")
     assert refusal(folder).startswith(f"{folder}/lost.txt: no such file, but lost.ann is there")
     assert [d.text for d in taken(folder / "doc-1.ann")[0]] == ["Rome"]
+    (folder / "lost.ann").rename(folder / "alone.b.ann")
+    assert "alone.b.txt: no such file, but alone.b.ann is there" in refusal(folder)
 
 
 def test_a_folder_of_texts_has_a_document_each(tmp_path: Path) -> None:
     (tmp_path / "ward").mkdir()
     (tmp_path / "ward" / "b.txt").write_text("Aspirin\nat night.\n")
     (tmp_path / "a.txt").write_text("")
-    (tmp_path / "c.TXT").write_text("Rome")
+    (tmp_path / "c.TXT").write_text("\ufeffRome")
     for hidden in (".DS_Store", "._a.txt", ".checkpoints/a.txt", "ward/._b.ann"):
         (tmp_path / hidden).parent.mkdir(exist_ok=True)
         (tmp_path / hidden).write_bytes(b"\0\xff")
@@ -407,6 +409,14 @@ def test_a_saved_dataset(tmp_path: Path) -> None:
     dataset = datasets.Dataset.from_list(rows, features=features)
     expected = list(from_dataset(dataset))
     assert [(d.id, found(d)) for d in expected] == [("0", [("Ida King", "PER")]), ("1", [])]
+    for tag, got in ((-1, "-1"), (None, "None")):
+        row = {"id": "2", "tokens": ["Rome"], "pos_tags": [1], "ner_tags": [tag]}
+        hidden = datasets.Dataset.from_list([row], features=features)
+        with pytest.raises(DataError, match=f"row 0: expected a tag for each .* got {got}, which"):
+            list(from_dataset(hidden))
+    row = {"id": "2", "tokens": ["Rome"], "pos_tags": [1], "ner_tags": None}
+    with pytest.raises(DataError, match="row 0: expected a tag for each of 1 tokens, got none"):
+        list(from_dataset(datasets.Dataset.from_list([row], features=features)))
     both = datasets.DatasetDict({"train": dataset, "test": dataset})
     both.save_to_disk(tmp_path / "both")
     assert f"give one of {tmp_path}/both/test, {tmp_path}/both/train" in refusal(tmp_path / "both")

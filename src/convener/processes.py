@@ -13,9 +13,21 @@ from multiprocessing import active_children, get_context, parent_process
 from threading import Thread
 
 
+def cores() -> int:
+    """How many cores this process may use; where the system does not tell, those there are."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed is not None else os.cpu_count() or 1
+
+
+def threads_allowed() -> int:
+    """How many threads this process may use: as OMP_NUM_THREADS has it, otherwise its cores."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(asked) if asked.isdecimal() and int(asked) else cores()
+
+
 def share_of_cores(workers: int) -> int:
     """How many threads each of so many processes may use."""
-    return max(1, len(os.sched_getaffinity(0)) // workers)
+    return max(1, cores() // workers)
 
 
 @contextmanager

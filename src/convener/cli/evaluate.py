@@ -25,7 +25,10 @@ def evaluate(
     possessives: options.Possessives = False,
     plurals: options.Plurals = False,
     json_file: Annotated[
-        str | None, typer.Option("--json", help="Write all scores to this file.")
+        str | None,
+        typer.Option(
+            "--json", help="Write all scores to this file; - is stdout, without the table."
+        ),
     ] = None,
     html_file: Annotated[
         str | None,
@@ -50,7 +53,14 @@ def evaluate(
         result, page = api.report(model, documents, names)
         with open_output(html_file) as stream:
             stream.write(page)
-    show(result)
+    if "-" not in (json_file, html_file):
+        show(result)
+    options.tell_malformed(result.malformed)
+    if result.unknown_labels:
+        unknown = ", ".join(result.unknown_labels)
+        err.print(
+            f"the model does not know these labels, counted as missed: {unknown}", markup=False
+        )
     if json_file is not None:
         with open_output(json_file) as stream:
             json.dump(result.as_dict(), stream, indent=1)
@@ -78,7 +88,3 @@ def show(result: "Evaluation") -> None:
     for name, known in (("seen", scores.seen), ("unseen", scores.unseen)):
         if known is not None and known.gold:
             out.print(f"recall on {name} names {100 * known.recall:.2f} of {known.gold}")
-    options.tell_malformed(result.malformed)
-    if result.unknown_labels:
-        names = ", ".join(result.unknown_labels)
-        err.print(f"the model does not know these labels, counted as missed: {names}", markup=False)

@@ -13,7 +13,12 @@ def stoppable(output: Path, resume: bool) -> Iterator[tuple[Path, bool]]:
     """A checkpoint folder beside what is made, and whether to take it up; removed when all is done.
 
     Who interrupts is told what is kept, and who has made it before that it is replaced.
+
+    Raises:
+        DataError: something stands where a new run would keep its checkpoint.
     """
+    from convener.training.checkpoints import refuse_to_replace
+
     if output.exists():
         err.print(f"{output} is there, and replaced when all is done", markup=False)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -21,6 +26,8 @@ def stoppable(output: Path, resume: bool) -> Iterator[tuple[Path, bool]]:
     if resume and not checkpoint.is_dir():
         err.print(f"no checkpoint in {checkpoint}: starting from the beginning", markup=False)
         resume = False
+    if not resume:
+        refuse_to_replace(checkpoint)
     try:
         yield checkpoint, resume
     except KeyboardInterrupt:

@@ -112,6 +112,8 @@ def train(
         raise ConfigError(
             "--gold is for labels made by hand, and --dictionary replaces them: give one of the two"
         )
+    if resume and run.model == "generator":
+        raise ConfigError("a language model is trained in one go: leave out --resume")
     if workers > 1 and (expert is not None or run.bond.experts == 1):
         raise ConfigError(
             "expected --workers with a panel, whose experts learn side by side, got one expert: "
@@ -188,6 +190,7 @@ def _train_expert(
 ) -> None:
     from convener import experts
 
+    library = library.resolve()
     beside = library.with_name(f"{library.name}.{name}")
     with stoppable(beside, resume) as (folder, resume), rounds() as listener:
         experts.train_expert(

@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from convener.evaluation.scores import sought
 from convener.text.documents import Document
 
 BINS = 10
@@ -34,8 +35,8 @@ def outcomes(gold: Sequence[Document], found: Sequence[Document]) -> tuple[Numbe
     scores, right = [], []
     for truth, guess in zip(gold, found, strict=True):
         known = {(entity.span, entity.label) for entity in truth.entities}
-        for entity in guess.entities:
-            if entity.score is not None and (truth.types is None or entity.label in truth.types):
+        for entity in sought(truth, guess):
+            if entity.score is not None:
                 scores.append(entity.score)
                 right.append(float((entity.span, entity.label) in known))
     return np.array(scores), np.array(right)

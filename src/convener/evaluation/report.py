@@ -12,7 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 
 from convener.errors import DataError
-from convener.evaluation.scores import Scores
+from convener.evaluation.scores import Scores, sought
 from convener.text.documents import Document, Offsets, group_indices
 
 CONTEXT = 80
@@ -92,7 +92,7 @@ def mistakes(
 
 def _differences(gold: Document, predicted: Document) -> list[Mistake]:
     wanted = {(entity.span, entity.label) for entity in gold.entities}
-    given = {(entity.span, entity.label) for entity in predicted.entities}
+    given = {(entity.span, entity.label) for entity in sought(gold, predicted)}
     spans: dict[Offsets, tuple[list[str], list[str]]] = {}
     for span, label in sorted(wanted ^ given):
         lost, added = spans.setdefault(span, ([], []))

@@ -126,7 +126,7 @@ def score(
                 f"gold and prediction differ in text: {truth.text[:40]!r}, {guess.text[:40]!r}"
             )
         exact = Score()
-        answers = _sought(truth, guess)
+        answers = sought(truth, guess)
         for label in sorted({e.label for e in (*truth.entities, *answers)}):
             wanted, given = _spans(truth.entities, label), _spans(answers, label)
             of_type = _matched(wanted, given)
@@ -161,7 +161,8 @@ def by_group(documents: Sequence[Score], gold: Sequence[Document]) -> list[Score
     ]
 
 
-def _sought(gold: Document, predicted: Document) -> Sequence[Entity]:
+def sought(gold: Document, predicted: Document) -> Sequence[Entity]:
+    """What is predicted of the types that gold was searched for, all of it where it says none."""
     if gold.types is None:
         return predicted.entities
     return [entity for entity in predicted.entities if entity.label in gold.types]

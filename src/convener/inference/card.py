@@ -114,7 +114,7 @@ tags:
 {%- if card.distilled %}
 | experts | 1, taught by {{ card.distilled.experts }} on {{ card.distilled.documents }} documents |
 {%- else %}
-| experts | {{ card.run.bond.experts }} |
+| experts | {{ experts }} |
 {%- endif %}
 | training documents | {{ card.documents }} in {{ card.groups }} groups |
 {%- for type, count in card.types.items() %}
@@ -181,12 +181,16 @@ ner.predict("Some text.")
 """
 
 
-def render(card: Card, labels: Sequence[str]) -> str:
-    """The card as Markdown, with the front matter that model hubs read."""
+def render(card: Card, labels: Sequence[str], experts: int) -> str:
+    """The card as Markdown, with the front matter that model hubs read.
+
+    A run with dev may keep fewer `experts` than it was asked for.
+    """
     environment = Environment(autoescape=False, keep_trailing_newline=True)
     return environment.from_string(_TEMPLATE).render(
         card=card,
         labels=labels,
+        experts=experts,
         recipe=_recipe(card.run),
         base_model=_base_model(card.encoder),
         flat=card.run.get("model") == "tagger",

@@ -4,7 +4,6 @@ Windows, batches and decoding are those of every panel; only the beliefs come fr
 the graph takes and gives is said in `convener.models.graphs`.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from convener.models.pieces import WordPieces
 from convener.models.span_layout import SpanLayout
 from convener.models.tag_layout import TagLayout
 from convener.panel.joint import Rule, answered
+from convener.processes import threads_allowed
 from convener.text.documents import Document
 from convener.training.batching import length_batches
 
@@ -101,8 +101,7 @@ def open_exported(folder: Path, config: ModelConfig, exported: Exported) -> Expo
         raise ConfigError(NEEDED) from None
     check_files(folder, config)
     options = SessionOptions()
-    available = len(os.sched_getaffinity(0))
-    options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", available))
+    options.intra_op_num_threads = threads_allowed()
     providers = ["CPUExecutionProvider"]
     session = InferenceSession(
         str(folder / GRAPH), options, providers=providers, disabled_optimizers=[_SLOW]

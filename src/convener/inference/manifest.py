@@ -55,7 +55,9 @@ class ModelConfig(BaseModel):
 
 def write_manifest(folder: Path, config: ModelConfig) -> None:
     """Complete a model folder: its card, the configuration of its run, its fingerprints."""
-    (folder / _CARD).write_text(render(config.card, config.labels), encoding="utf-8")
+    (folder / _CARD).write_text(
+        render(config.card, config.labels, config.experts), encoding="utf-8"
+    )
     run = json.dumps(config.card.run, indent=1)
     (folder / "run.json").write_text(run + "\n", encoding="utf-8")
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
@@ -68,8 +70,18 @@ def check_target(folder: Path) -> None:
     """Raise ModelError if a model may not be written there, before any work is done for it."""
     if folder.exists() and not folder.is_dir():
         raise ModelError(f"expected a folder for the model, got the file {folder}")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / CONFIG).is_file():
+    if folder.is_dir() and any(folder.iterdir()) and not _describes_panel(folder / CONFIG):
         raise ModelError(f"{folder} is a folder with other things in it: choose another name")
+
+
+def _describes_panel(path: Path) -> bool:
+    """Whether a file is the configuration of a model of this or another version, not some other."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return False
+    kind = content.get("kind") if isinstance(content, dict) else None
+    return isinstance(kind, str) and kind.startswith("panel of ")
 
 
 def check_files(folder: Path, config: ModelConfig) -> None:
@@ -100,6 +112,11 @@ def read_config(folder: Path) -> ModelConfig:
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ModelError(f"{path} is damaged ({error}): save the model again") from None
     schema = content.get("schema_version") if isinstance(content, dict) else None
+    if schema is None:
+        raise ModelError(
+            f"{folder} is no model that convener trained: "
+            "if it is an encoder of Hugging Face, train with --encoder"
+        )
     if schema != SCHEMA:
         raise ModelError(
             f"{path}: expected schema_version {SCHEMA}, got {schema!r}: "

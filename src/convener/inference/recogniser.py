@@ -245,7 +245,7 @@ def _chunks(documents: Iterable[Document]) -> Iterator[list[Document]]:
     size = 0
     for document in documents:
         chunk.append(document)
-        size += len(document.text)
+        size += len(document.text) + 1
         if size >= CHUNK_CHARACTERS:
             yield chunk
             chunk, size = [], 0

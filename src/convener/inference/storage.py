@@ -106,7 +106,7 @@ def load(folder: str | Path) -> tuple[AnyPanel, Card, str | None]:
     config = read_config(source)
     check_files(source, config)
     page = source / _PAGE
-    told = page.read_text(encoding="utf-8") if page.is_file() else None
+    told = page.read_text(encoding="utf-8", errors="replace") if page.is_file() else None
     read = _read if config.generator is None else _read_spoken
     return read(source, config), config.card, told
 

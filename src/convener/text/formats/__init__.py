@@ -43,13 +43,15 @@ __all__ = [
     "write",
 ]
 
-_READERS: dict[Format, Callable[[Iterable[Line], OnError], Iterator[Document]]] = {
-    "text": plain.read,
+_LineReader = Callable[[Iterable[Line], OnError, Lost], Iterator[Document]]
+
+_READERS: dict[Format, _LineReader] = {
+    "text": lambda lines, on_error, lost: plain.read(lines, on_error),
     "jsonl": jsonl.read_characters,
     "tokens": jsonl.read_tokens,
-    "conll": conll.read,
+    "conll": lambda lines, on_error, lost: conll.read(lines, on_error),
 }
-_TOOL_READERS: dict[Format, Callable[[Iterable[Line], OnError, Lost], Iterator[Document]]] = {
+_TOOL_READERS: dict[Format, _LineReader] = {
     "doccano": doccano.read,
     "labelstudio": labelstudio.read,
 }
@@ -100,9 +102,7 @@ def _read(
     first = head(path, lines)
     chosen = chosen or of_lines(Path(path), first)
     content = itertools.chain(first, lines)
-    if chosen in _TOOL_READERS:
-        return _TOOL_READERS[chosen](content, refuse, lost)
-    return _READERS[chosen](content, refuse)
+    return (_TOOL_READERS | _READERS)[chosen](content, refuse, lost)
 
 
 def _warned(path: str | Path, documents: Iterator[Document], lost: Lost) -> Iterator[Document]:
@@ -130,7 +130,7 @@ def read_stretch(
         DataError: an item is bad and there is no `on_error` to take the error.
     """
     refuse = on_error or _refuse
-    return _READERS[format](stretch.lines(refuse), refuse)
+    return _READERS[format](stretch.lines(refuse), refuse, Counter())
 
 
 def _refuse(error: DataError) -> None:

@@ -50,7 +50,7 @@ def read(path: Path, on_error: OnError, lost: Counter[str]) -> Iterator[Document
         texts = [file for file in files if file.suffix.lower() == ".txt"]
         paired = {text.with_suffix("") for text in texts}
         notes = [file.with_suffix("") for file in files if file.suffix == ".ann"]
-        texts = sorted([*texts, *(n.with_suffix(".txt") for n in notes if n not in paired)])
+        texts = sorted([*texts, *(n.with_name(f"{n.name}.txt") for n in notes if n not in paired)])
     for text in texts:
         try:
             yield _document(text, text.relative_to(folder).with_suffix("").as_posix(), lost)
@@ -114,6 +114,8 @@ def _spans(line: Line, columns: list[str]) -> tuple[Line, str, list[Offsets], st
 def _as_counted(content: str, spans: list[tuple[Line, str, list[Offsets], str]]) -> str:
     """The text as the tool that set the offsets counted it."""
     plain = content.removeprefix("\ufeff")
+    if not spans:
+        return plain
     for text in dict.fromkeys((content, plain, plain.replace("\r\n", "\n"))):
         if all(_fits(text, pieces, shown) for _, _, pieces, shown in spans):
             return text

@@ -80,7 +80,8 @@ def blocks(documents: Iterable[Document]) -> Iterator[str]:
 
     Raises:
         DataError: something that columns cannot say: overlapping entities, a boundary inside a
-            word, white space in a word or a label, an unknown stretch, types that were looked for.
+            word, white space in a word or a label, an unknown stretch, types that were looked for,
+            no word at all.
     """
     group: str | None = None
     grouped = False
@@ -98,6 +99,8 @@ def _block(document: Document) -> str:
     if document.types is not None:
         raise DataError("columns cannot hold which types were looked for: write .jsonl")
     words = [document.text[start:end] for start, end in document.words()]
+    if not words:
+        raise DataError("columns cannot hold a document without a word: write .jsonl")
     indices = word_indices(document)
     spans = [(*indices(e.span), e.label) for e in document.entities]
     for value in (*words, *(label for _, _, label in spans)):

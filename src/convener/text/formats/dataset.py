@@ -75,13 +75,20 @@ def _documents(
             on_error(DataError(f"{name}: row {number}: {error}"))
 
 
-def _document(row: dict[str, Any], tags: list[Any], names: list[str] | None) -> Document:
-    words = row["tokens"]
+def _document(row: dict[str, Any], tags: list[Any] | None, names: list[str] | None) -> Document:
+    words = row["tokens"] or []
     if not all(words):
         raise DataError("expected non-empty tokens, got an empty string")
-    if len(words) != len(tags):
-        raise DataError(f"expected a tag for each of {len(words)} tokens, got {len(tags)}")
+    if tags is None or len(words) != len(tags):
+        got = "none" if tags is None else len(tags)
+        raise DataError(f"expected a tag for each of {len(words)} tokens, got {got}")
     if names is not None:
+        missing = [tag for tag in tags if tag is None or tag < 0]
+        if missing:
+            raise DataError(
+                f"expected a tag for each of {len(words)} tokens, got {missing[0]}, which stands "
+                "for none: leave out rows without labels"
+            )
         tags = [names[tag] for tag in tags]
     elif not all(isinstance(tag, str) for tag in tags):
         raise DataError(

@@ -4,12 +4,15 @@ Characters: `{"text": …, "entities": [{"start": 0, "end": 7, "label": "DRUG"}]
 `score`, `id` and `source` on an entity. Words: `{"tokens": […], "spans": [[0, 1, "DRUG"]]}`; the
 text is the words joined by one space. Both may have `id`, `doc_id` (the group), `unknown`
 (stretches left out of training) and `types` (those that were looked for). Several labels at the
-same place are an ambiguous label.
+same place are an ambiguous label. Other keys are passed over, but where an item without labels has
+what looks like labels under one of them, as other tools write, that is counted as lost.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -20,7 +23,7 @@ from convener.text.formats.lines import Line, OnError
 
 
 class _Item(BaseModel):
-    model_config = ConfigDict(extra="ignore", strict=True)
+    model_config = ConfigDict(extra="allow", strict=True)
 
     id: str | int | None = None
     doc_id: str | int | None = None
@@ -65,6 +68,8 @@ class _TokenItem(_Item):
     unknown: list[tuple[int, int]] = []
 
 
+_TAGS = frozenset({"ner_tags", "tags", "labels", "ner"})
+
 T = TypeVar("T")
 _KEYS = TypeAdapter(dict[str, object])
 
@@ -78,14 +83,16 @@ def kind(line: Line) -> Literal["jsonl", "tokens"]:
     return "tokens" if "tokens" in keys and "text" not in keys else "jsonl"
 
 
-def read_characters(lines: Iterable[Line], on_error: OnError) -> Iterator[Document]:
+def read_characters(
+    lines: Iterable[Line], on_error: OnError, lost: Counter[str]
+) -> Iterator[Document]:
     """Documents of lines with offsets in characters."""
-    return read_by(lines, on_error, _character_document)
+    return read_by(lines, on_error, partial(_character_document, lost))
 
 
-def read_tokens(lines: Iterable[Line], on_error: OnError) -> Iterator[Document]:
+def read_tokens(lines: Iterable[Line], on_error: OnError, lost: Counter[str]) -> Iterator[Document]:
     """Documents of lines with offsets in words."""
-    return read_by(lines, on_error, _token_document)
+    return read_by(lines, on_error, partial(_token_document, lost))
 
 
 def read_by(
@@ -113,15 +120,28 @@ def _parse(line: Line, build: Callable[[str], T]) -> T:
         raise line.error(str(error)) from None
 
 
-def _character_document(line: str) -> Document:
+def _character_document(lost: Counter[str], line: str) -> Document:
     item = _CharacterItem.model_validate_json(line)
+    if not item.entities:
+        lost.update(_labels_elsewhere(item))
     entities = tuple(entity.entity() for entity in item.entities)
     tokens = tuple(item.tokens) if item.tokens is not None else None
     return item.named(Document(item.text, entities, tokens=tokens, unknown=tuple(item.unknown)))
 
 
-def _token_document(line: str) -> Document:
+def _labels_elsewhere(item: _Item) -> Iterator[str]:
+    """Under which other keys there are lists of objects or of lists, or tags."""
+    for key, value in (item.model_extra or {}).items():
+        if isinstance(value, list) and value:
+            listed = all(isinstance(part, dict | list) for part in value)
+            if listed or (key in _TAGS and isinstance(item, _TokenItem)):
+                yield f"items with labels under the key {key}"
+
+
+def _token_document(lost: Counter[str], line: str) -> Document:
     item = _TokenItem.model_validate_json(line)
+    if not item.spans:
+        lost.update(_labels_elsewhere(item))
     offsets, position = [], 0
     for token in item.tokens:
         if not token:

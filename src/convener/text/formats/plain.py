@@ -19,9 +19,11 @@ def lines(documents: Iterable[Document]) -> Iterator[str]:
     """The text of each document as one line; line breaks inside it become spaces.
 
     Raises:
-        DataError: a document has labels, which plain text would lose.
+        DataError: a document has labels, or no word, which plain text would lose.
     """
     for document in documents:
         if document.entities or document.unknown:
             raise DataError("plain text cannot hold labels: write a .jsonl or .conll file")
+        if not document.text.strip():
+            raise DataError("plain text cannot hold a document without a word: write .jsonl")
         yield document.text.translate({10: " ", 13: " "}) + "\n"
