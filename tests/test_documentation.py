@@ -139,7 +139,7 @@ def test_the_tables_are_generated() -> None:
 def test_the_settings_on_the_page_exist() -> None:
     page = "".join(path.read_text(encoding="utf-8") for path in PAGES)
     config = RunConfig().model_dump()
-    for path in re.findall(r"`((?:bond|optimiser|tagger|reader)\.\w+)`", page):
+    for path in re.findall(r"`((?:bond|optimiser|tagger|reader|generator)\.\w+)`", page):
         section, name = path.split(".")
         assert name in config[section]
 

@@ -92,7 +92,7 @@ def _guessed(rows: Iterable[Cells]) -> Iterator[Row]:
         raise DataError(
             f"{line.path}: expected types in the second column of a table without a header, got "
             f"{len(types):,} different ones in {count:,} rows, such as {short(min(types))}: "
-            "name the columns in the first row, as in surface,id"
+            "name the columns in the first row, as in surface,id, and give --label"
         )
 
 

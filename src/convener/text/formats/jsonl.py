@@ -135,7 +135,7 @@ def _labels_elsewhere(item: _Item) -> Iterator[str]:
         if isinstance(value, list) and value:
             listed = all(isinstance(part, dict | list) for part in value)
             if listed or (key in _TAGS and isinstance(item, _TokenItem)):
-                yield f"items with labels under the key {key}"
+                yield f"items that may have labels under the key {key}"
 
 
 def _token_document(lost: Counter[str], line: str) -> Document:
