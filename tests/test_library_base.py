@@ -2,8 +2,6 @@
 
 import json
 import signal
-import subprocess
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -23,7 +21,7 @@ from convener.recipes.adapt import AdaptConfig
 from convener.recipes.run import SUPERVISED, RunConfig, override
 from convener.text.documents import Document
 from convener.text.formats import write
-from tests.test_cli import ENVIRONMENT, PROGRAM
+from tests.test_cli import convener, stopped_at
 
 QUESTIONS = {"DRUG": "gave ?", "LOC": "In ?"}
 
@@ -100,29 +98,21 @@ def test_a_stopped_expert_is_taken_up_and_is_the_same(
     base.save_pretrained(tmp_path / "base")
 
     def command(library: Path, *more: str) -> Sequence[str | Path]:
-        run = [PROGRAM, "train", tmp_path / "gold.jsonl", "--gold"]
+        run: list[str | Path] = ["train", tmp_path / "gold.jsonl", "--gold"]
         run += ["--expert", "news", "--library", library, "--base", tmp_path / "base"]
         run += ["--questions", tmp_path / "questions.json"]
         return [*run, "--set=bond.round_steps=12", "--set=bond.warmup_rounds=20", *more]
 
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    subprocess.run(command(whole), check=True, env=ENVIRONMENT, capture_output=True)
-    stopped = subprocess.Popen(command(parts), env=ENVIRONMENT, stderr=subprocess.PIPE)
-    checkpoint = tmp_path / "parts.news.checkpoint"
-    until = time.monotonic() + 120
-    while not (checkpoint.is_dir() and any(checkpoint.iterdir())):
-        assert time.monotonic() < until
-        assert stopped.poll() is None
-        time.sleep(0.02)
-    stopped.send_signal(signal.SIGINT)
-    said = stopped.communicate()[1].decode()
-    assert stopped.returncode == 130
-    assert "--resume takes it up" in said
+    convener(*command(whole))
+    end = stopped_at("warm-up: round=2", signal.SIGINT, command(parts)).splitlines()
+    assert end[-2].endswith("parts.news.checkpoint holds what is done, --resume takes it up")
+    assert end[-1] == "130"
     assert Library.open(parts).names == []
     again = [part for part in command(parts, "--resume") if part not in ("--base",)]
     again.remove(tmp_path / "base")
-    subprocess.run(again, check=True, env=ENVIRONMENT, capture_output=True)
-    assert not checkpoint.exists()
+    convener(*again)
+    assert not (tmp_path / "parts.news.checkpoint").exists()
     one, other = (Library.open(folder).adapter("news") for folder in (whole, parts))
     assert one.keys() == other.keys()
     for name, change in one.items():
