@@ -138,7 +138,7 @@ class Finder:
         return () if key in self._stop else self._names.forms(key)
 
     def _find_passed_over(self, word: str) -> bool:
-        forms = self._forms[key(word)]
+        forms = self._find_forms(key(word))
         wanting = any(form.rule == "capitals" for form in forms)
         return wanting and not any(form.accepts(word) for form in forms)
 

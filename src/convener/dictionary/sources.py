@@ -77,7 +77,7 @@ def _table(lines: Iterator[Line], delimiter: str, on_error: OnError) -> Iterator
         return _guessed(itertools.chain([first], rows))
     if "surface" not in header:
         raise line.error("the header has no column 'surface': name the column of names")
-    return (_row(row, header) for row in rows)
+    return (_row(line, cells, header) for line, cells in rows)
 
 
 def _guessed(rows: Iterable[Cells]) -> Iterator[Row]:
@@ -87,7 +87,7 @@ def _guessed(rows: Iterable[Cells]) -> Iterator[Row]:
     for line, cells in rows:
         count += 1
         types.update(cell.strip() for cell in cells[1:2])
-        yield _row((line, cells), COLUMNS)
+        yield _row(line, cells, COLUMNS)
     if len(types) > max(FEWEST_IDS, count / 2):
         raise DataError(
             f"{line.path}: expected types in the second column of a table without a header, got "
@@ -96,8 +96,7 @@ def _guessed(rows: Iterable[Cells]) -> Iterator[Row]:
         )
 
 
-def _row(row: Cells, names: tuple[str, ...]) -> Row:
-    line, cells = row
+def _row(line: Line, cells: list[str], names: tuple[str, ...]) -> Row:
     return f"{line.path}:{line.number}", dict(zip(names, cells, strict=False))
 
 

@@ -226,8 +226,8 @@ def _best(history: Sequence[Mapping[str, object]]) -> str:
     scored = [(f1, r) for r in history if isinstance(f1 := r.get("dev_f1"), float)]
     if not scored:
         return f"{len(history)} rounds by a fixed schedule, without a dev set."
-    best = max(f1 for f1, _ in scored)
-    f1, record = next(pair for pair in (scored if best else reversed(scored)) if pair[0] == best)
+    found_any = any(f1 for f1, _ in scored)
+    f1, record = max(scored, key=lambda pair: pair[0]) if found_any else scored[-1]
     return f"Best of {len(history)} rounds: {record['stage']} {record['round']}, dev F1 {f1:.2f}."
 
 

@@ -82,7 +82,7 @@ class Distillation(Recipe):
         whole = [self.examples] * rounds
         if given or rounds > len(self.examples):
             return whole, given or MIN_ROUND_STEPS
-        if max(map(self._pass, whole, range(rounds))) <= MIN_ROUND_STEPS:
+        if all(steps <= MIN_ROUND_STEPS for steps in map(self._pass, whole, range(rounds))):
             return whole, MIN_ROUND_STEPS
         parts = [self.examples[r::rounds] for r in range(rounds)]
         return parts, max(MIN_ROUND_STEPS, *map(self._pass, parts, range(rounds)))
