@@ -304,6 +304,8 @@ def test_the_short_form_of_label_studio(tmp_path: Path) -> None:
         ('[{"data": {"a": "x", "b": "y"}}]', "expected the text under 'text' or as the only str"),
         ('[{"id": 4, "data": {"text": "a"}, "annotations": 5}]', "task 4: annotations: expected"),
         ('[{"data": {"text": "a"}}, "a"]', "expected a list of tasks"),
+        ('[{"text": "a b", "entities": [{"start": 0, "end": 1, "label": "X"}]}]', "a line of its"),
+        ('[{"text": "a b", "label": [[0, 1, "X"]]}]', "a line of its own"),
     ],
 )
 def test_bad_tasks_are_named(tmp_path: Path, content: str, cause: str) -> None:

@@ -63,7 +63,7 @@ def read(lines: Iterable[Line], on_error: OnError, lost: Counter[str]) -> Iterat
     """A document for each task.
 
     Raises:
-        DataError: the file is no JSON.
+        DataError: the file is no JSON, or a list of something else.
     """
     name, content = "", []
     for line in lines:
@@ -77,6 +77,11 @@ def read(lines: Iterable[Line], on_error: OnError, lost: Counter[str]) -> Iterat
         ) from None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise DataError(f"{name}: expected a list of tasks from Label Studio, got {short(items)}")
+    if any(map(_of_lines, items)):
+        raise DataError(
+            f"{name}: expected a list of tasks from Label Studio, got one of JSON Lines' items: "
+            "write each on a line of its own, without brackets and commas (jq -c '.[]')"
+        )
     for number, item in enumerate(_tasks(items), 1):
         place = f"{name}: task {item.get('id', number)}"
         try:
@@ -85,6 +90,16 @@ def read(lines: Iterable[Line], on_error: OnError, lost: Counter[str]) -> Iterat
             on_error(DataError(f"{place}: {misfit(error.errors())}"))
         except DataError as error:
             on_error(DataError(f"{place}: {error}"))
+
+
+def _of_lines(item: Mapping[str, Any]) -> bool:
+    """Whether an item has labels as a line of JSON has them, one to a stretch and not in a list."""
+    lists = [values for values in item.values() if isinstance(values, list)]
+    return "data" not in item and any(
+        isinstance(value, list) or (isinstance(value, dict) and "label" in value)
+        for values in lists
+        for value in values
+    )
 
 
 def _tasks(items: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
