@@ -105,6 +105,7 @@ def go_on(
     from convener.inference.shelf import Library
     from convener.models.adapter import apply
     from convener.models.questions import questions_for
+    from convener.models.reader_config import ReaderConfig
     from convener.panel.panel import Panel
     from convener.text.documents import labels_of
 
@@ -116,7 +117,8 @@ def go_on(
     so_far = folder / "unified-base"
     if not so_far.exists():
         shelf = Library.open(folder / "unified")
-        reader = shelf.reader(questions_for(labels_of(training)), 16, False)
+        spans = ReaderConfig(width=16, nested=False)
+        reader = shelf.reader(questions_for(labels_of(training)), spans)
         apply(reader, shelf.adapter("unified"))
         card = Recogniser.from_folder(folder / "base", "cpu").card
         Recogniser(Panel([reader]), card).save_pretrained(so_far)

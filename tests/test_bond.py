@@ -1,6 +1,7 @@
 """BOND-MoE: what the recipe computes, and what must not change its result."""
 
 import math
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 from accelerate import Accelerator
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 
 from convener import Document, Entity, Gazetteer, Recogniser, evaluate, load, train
 from convener.errors import ConfigError, DataError
@@ -101,6 +103,20 @@ def test_a_checkpoint_of_another_run_is_refused(
         train(labelled, config=run_config(seed=9), checkpoint=checkpoint, resume=True)
     with pytest.raises(DataError, match="no checkpoint"):
         train(labelled, config=run_config(), checkpoint=tmp_path / "none", resume=True)
+
+
+def test_a_checkpoint_of_other_pretrained_weights_is_refused(
+    labelled: list[Document], run_config: MakeConfig, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    encoder, checkpoint = shutil.copytree(tiny_encoder, tmp_path / "enc"), tmp_path / "checkpoint"
+    config = override(run_config(), {"tagger.encoder": str(encoder)})
+    with pytest.raises(KeyboardInterrupt):
+        train(labelled, config=config, listener=Stop(20), checkpoint=checkpoint)
+    weights = load_file(encoder / "model.safetensors")
+    weights["embeddings.word_embeddings.weight"] += 1
+    save_file(weights, encoder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ConfigError, match="other data or settings"):
+        train(labelled, config=config, checkpoint=checkpoint, resume=True)
 
 
 def test_a_new_run_never_replaces_what_stands_in_its_place(
@@ -353,11 +369,30 @@ def test_documents_without_words_do_no_harm(
     assert train(documents, config=run_config(experts=2)).card.documents == len(documents)
 
 
+@pytest.mark.parametrize("start", ["clusters", "random"])
+def test_documents_that_say_nothing_are_no_share_of_an_expert(
+    labelled: list[Document], run_config: MakeConfig, start: str
+) -> None:
+    silent = [Document(""), Document("Rome", unknown=((0, 4),))] * len(labelled)
+    recipe = believing([*labelled, *silent], run_config(experts=3, start=start))
+    recipe.said = [beliefs(recipe, lambda _: True), *[beliefs(recipe, lambda _: False)] * 2]
+    for step in (recipe.part, recipe.e_step):
+        figures = step()
+        assert recipe.assigned is not None
+        told = recipe.assigned[: len(labelled)].tolist()
+        assert [told.count(z) for z in range(3)] == figures["sizes"]
+        assert min(told.count(z) for z in range(3)) >= len(labelled) // 6
+    with pytest.raises(ConfigError, match="got 2 groups for 3 experts"):
+        believing([*labelled[:2], *silent], run_config(experts=3))
+
+
 def test_nothing_to_learn_from(run_config: MakeConfig) -> None:
     with pytest.raises(DataError, match="without a single entity"):
         train(["no names here"], config=run_config())
     with pytest.raises(DataError, match="got none: was an iterator of them read before"):
         train([], config=run_config())
+    with pytest.raises(DataError, match="1 documents with no word"):
+        train([Document(" ", (Entity(0, 1, "DRUG"),))], config=run_config())
 
 
 def test_a_label_outside_the_declared_types(run_config: MakeConfig) -> None:

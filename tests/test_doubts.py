@@ -119,6 +119,12 @@ def test_folds_that_cannot_be_dealt_are_refused(
         judge(spoilt, config, folds)
 
 
+def test_labels_in_a_single_fold_are_refused(config: RunConfig) -> None:
+    documents = [Document("Rome", (Entity(0, 4, "LOC"),)), *[Document("tea")] * 5]
+    with pytest.raises(ConfigError, match="labels in more than one of 6 folds"):
+        judge(documents, override(config, {"bond.round_steps": 1}), folds=6)
+
+
 def test_a_user_audits_reviews_and_applies(
     spoilt: list[Document], config: RunConfig, tmp_path: Path
 ) -> None:

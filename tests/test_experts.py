@@ -13,9 +13,10 @@ from convener.errors import ConfigError, ConvenerError, DataError, ModelError
 from convener.evaluation.scores import score
 from convener.experts import adapt_library, train_expert
 from convener.inference.memory import Memory
-from convener.inference.shelf import Library
-from convener.models.adapter import apply
+from convener.inference.shelf import OF_EXPERTS, Library
+from convener.models.adapter import apply, flat
 from convener.models.lora import LoraSettings
+from convener.models.reader_config import ReaderConfig
 from convener.panel.merging import MergeConfig, merge
 from convener.panel.panel import log_beliefs
 from convener.recipes.adapt import AdaptConfig
@@ -142,7 +143,7 @@ def test_the_base_is_whole_and_the_same_for_every_expert(library: Path) -> None:
     assert shelf.names == ["clinic", "half", "places"]
     assert shelf.check() == {}
     assert len({card.base for card in shelf.cards().values()}) == 1
-    first, second = (shelf.reader(QUESTIONS, 3, False) for _ in range(2))
+    first, second = (shelf.reader(QUESTIONS, ReaderConfig(width=3, nested=False)) for _ in range(2))
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
 
@@ -202,6 +203,12 @@ def test_what_cannot_be_chosen_from_is_refused(
         adapt_library(empty, labelled, QUESTIONS)
     with pytest.raises(DataError, match="gold labels in the dev set"):
         train_expert(labelled, "new", tmp_path / "new", dev=["Rome"], config=config())
+    alike = config(DRUG="gave ?", LOC="gave ?")
+    with pytest.raises(ConfigError, match="a different question"):
+        train_expert(labelled, "new", tmp_path / "new", config=alike)
+    panel = override(config(), {"bond.experts": 3})
+    with pytest.raises(ConfigError, match="a panel of 3"):
+        train_expert(labelled, "new", tmp_path / "new", config=panel)
     assert not (tmp_path / "new").exists()
     for sample in ([], [labelled[0].text], [Document("Rome", (Entity(0, 4, "CITY"),))]):
         with pytest.raises(DataError, match="in the labelled sample, got"):
@@ -237,8 +244,35 @@ def test_settings_that_are_not_the_librarys_are_refused(
             train_expert(labelled, "other", library, config=override(config(), changes))
     shelf = Library.open(library)
     assert shelf.config.reader is not None
-    own = shelf.config.reader.model_dump(mode="json", exclude={"questions", "width", "nested"})
+    own = shelf.config.reader.model_dump(mode="json", exclude={"questions", *OF_EXPERTS})
     assert own.items() <= shelf.card("clinic").run["reader"].items()  # type: ignore[attr-defined]
+
+
+def test_a_refused_expert_leaves_no_library(
+    labelled: list[Document], config: Callable[..., RunConfig], tmp_path: Path
+) -> None:
+    hot = override(config(), {"optimiser.learning_rate": 1e30, "optimiser.warmup": 0})
+    with pytest.raises(ConfigError, match="the loss became"):
+        train_expert(labelled, "hot", tmp_path / "new", config=hot)
+    assert not (tmp_path / "new").exists()
+
+
+def test_spans_and_weights_of_types_are_an_experts_own(
+    labelled: list[Document], config: Callable[..., RunConfig], tmp_path: Path
+) -> None:
+    short = override(config(), {"bond.round_steps": 2, "bond.warmup_rounds": 1})
+    wanted = {
+        "plain": {},
+        "balanced": {"reader.balance": 1.0},
+        "wide": {"reader.width": 7, "reader.nested": True},
+    }
+    for name, changes in wanted.items():
+        train_expert(labelled[:9], name, tmp_path / "lib", config=override(short, changes))
+    shelf = Library.open(tmp_path / "lib")
+    spans = {name: (card.width, card.nested) for name, card in shelf.cards().items()}
+    assert spans == {"plain": (1, False), "balanced": (1, False), "wide": (7, True)}
+    plain, weighed = (flat(shelf.adapter(name)) for name in ("plain", "balanced"))
+    assert any(not torch.equal(plain[name], weighed[name]) for name in plain)
 
 
 def test_what_is_damaged_or_half_written_can_be_told_and_removed(
@@ -290,7 +324,7 @@ def test_the_card_of_an_expert_says_what_it_is(library: Path) -> None:
 
 def test_merging_two_copies_is_the_identity(library: Path, labelled: list[Document]) -> None:
     shelf = Library.open(library)
-    one, two = (shelf.reader(QUESTIONS, 2, False) for _ in range(2))
+    one, two = (shelf.reader(QUESTIONS, ReaderConfig(width=2, nested=False)) for _ in range(2))
     change = shelf.adapter("clinic")
     apply(one, change)
     apply(

@@ -74,6 +74,8 @@ def test_adapting_saves_a_model_like_any_other(shelf: Shelf, tmp_path: Path) -> 
     assert {e["label"] for e in answer["entities"]} <= {"DRUG", "LOC"}
     assert "experts merged, by similarity" in (model / "README.md").read_text(encoding="utf-8")
     assert "panel of readers" in convener("info", model).stdout
+    patch = ["--patch", tmp_path / "patch.jsonl"]
+    assert "that convener train made" in refusal("audit", model, shelf.gold, *patch)
     content = page.read_text(encoding="utf-8")
     assert "<svg" in content
     assert "news" in content

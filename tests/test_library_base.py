@@ -17,6 +17,7 @@ from convener.inference.shelf import Library
 from convener.models.adapter import dense
 from convener.models.lora import LoraSettings
 from convener.models.reader import Reader
+from convener.models.reader_config import ReaderConfig
 from convener.recipes.adapt import AdaptConfig
 from convener.recipes.run import SUPERVISED, RunConfig, override
 from convener.text.documents import Document
@@ -71,7 +72,8 @@ def test_experts_begin_from_the_trained_reader(
     assert score(known, list(made.model.annotate(labelled))).exact.f1 > 0.99
     first = base.panel.experts[0]
     assert isinstance(first, Reader)
-    for name, values in shelf.reader(QUESTIONS, 2, False).state_dict().items():
+    reader = shelf.reader(QUESTIONS, ReaderConfig(width=2, nested=False))
+    for name, values in reader.state_dict().items():
         torch.testing.assert_close(values, first.state_dict()[name], rtol=0, atol=0)
 
 

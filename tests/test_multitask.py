@@ -12,6 +12,7 @@ from convener import Document, Entity, Recogniser, evaluate, load, train
 from convener.errors import ConfigError
 from convener.models.reader import Reader
 from convener.models.reader_config import ReaderConfig
+from convener.models.span_layout import SpanLayout
 from convener.recipes import multitask
 from convener.recipes.multitask import (
     attention_between_types,
@@ -19,7 +20,7 @@ from convener.recipes.multitask import (
     longest_entity,
     reader_for,
 )
-from convener.recipes.run import RunConfig, override, parse_config
+from convener.recipes.run import RunConfig, make_expert, override, parse_config
 from convener.training.progress import Silence
 from tests.conftest import DRUGS, PLACES
 
@@ -100,6 +101,16 @@ def test_the_width_is_that_of_the_longest_entity(nested: list[Document]) -> None
     assert longest_entity([]) == longest_entity([Document("tea")]) == 1
     long = "tea " * 100
     assert longest_entity([Document(long, (Entity(0, 400, "LOC"),))]) == 64
+
+
+def test_entities_are_found_on_raw_text_where_words_are_mixed(tiny_encoder: Path) -> None:
+    day = Document("on 1996-08-28", (Entity(3, 13, "DATE"),), tokens=((0, 2), (3, 13)))
+    config = ReaderConfig(encoder=str(tiny_encoder), questions={"DATE": "Which day?"})
+    run = RunConfig(model="reader", reader=config)
+    for words, width in (("given", 1), ("mixed", len(Document(day.text).words()) - 1)):
+        expert = make_expert([day], ["DATE"], run.model_copy(update={"words": words}))
+        assert isinstance(expert.layout, SpanLayout)
+        assert expert.layout.width == width
 
 
 def test_open_settings_are_read_off_the_documents(

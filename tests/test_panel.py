@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,14 @@ def test_it_learns_the_toy_corpus(model: Recogniser, labelled: list[Document]) -
         for a, b in zip(found, labelled, strict=True)
     )
     assert right > 0.9 * len(labelled)
+
+
+def test_an_answer_takes_the_place_of_all_that_was_said(
+    model: Recogniser, labelled: list[Document]
+) -> None:
+    said = replace(labelled[0], unknown=((0, 4),), types=("DRUG", "LOC"))
+    (found,) = model.annotate([said])
+    assert found == replace(said, entities=found.entities, unknown=(), types=None)
 
 
 def test_texts_without_a_character_are_not_gathered_without_end(

@@ -256,9 +256,12 @@ def test_what_does_not_fit_a_library_is_refused(
     assert "another library" in told(expert(library, config(model="other")), ConfigError)
     three = override(config(), {"bond.experts": 3})
     assert "got 3 experts" in told(lambda: train(labelled, config=three), ConfigError)
+    assert "in one go" in told(expert(library, config(), resume=True), ConfigError)
+    assert "in one go" in told(lambda: train(labelled, config=config(), resume=True), ConfigError)
     new = tmp_path / "new"
     assert "got none" in told(expert(new, config(model="")), ConfigError)
     assert "--encoder as its base" in told(expert(new, config(), base=library), ConfigError)
+    assert not new.exists()
     Library.create(new, reader.reader, 0)
     assert "leave --model out" in told(expert(new, config()), ConfigError)
     nothing = [Document("tea")]

@@ -227,6 +227,13 @@ def test_low_rank_experts_share_the_weights_of_their_base(base: MakeReader) -> N
     assert extra < sum(p.numel() * p.element_size() for p in shared.encoder.parameters()) / 4
 
 
+def test_they_share_them_on_another_device_too(base: MakeReader) -> None:
+    shared = base()
+    stacked = Stacked(shared, [dict(one_layer(shared))["rank 4"]] * 5).to("meta")
+    linear = stacked.encoder.get_submodule(QUERY.removeprefix("encoder."))
+    assert linear.weight.untyped_storage().nbytes() == 4 * 32 * 32
+
+
 def test_they_annotate_as_panels_of_one(base: MakeReader) -> None:
     shared = base(nested=False)
     adapters = {f"expert {seed}": adapter(shared, seed) for seed in range(9)}

@@ -13,7 +13,7 @@ from convener.errors import ConfigError, DataError
 from convener.models.tag_layout import TaggerConfig, best_path
 from convener.models.tagger import Tagger
 from convener.panel.panel import log_beliefs
-from convener.text.documents import Document, Entity
+from convener.text.documents import Document, Entity, WordIndex
 
 MakeTagger = Callable[[int], Tagger]
 
@@ -76,6 +76,13 @@ def test_the_four_states_of_a_label(tagger: MakeTagger) -> None:
 def test_a_label_inside_a_word_takes_the_word(tagger: MakeTagger) -> None:
     allowed = tagger(0).allowed(Document("aspirins help", (Entity(0, 7, "DRUG"),)))
     assert [row.argmax() for row in allowed] == [1, 0]
+
+
+def test_a_label_is_said_by_the_rows_that_it_changes(tagger: MakeTagger) -> None:
+    expert, document = tagger(0), Document("to New York now", (Entity(4, 9, "LOC"),))
+    changed = np.flatnonzero(~expert.allowed(document)[:, 0]).tolist()
+    words = WordIndex(document).words(document.entities[0].span)
+    assert expert.layout.said_by(*words, "LOC") == changed == [1, 2]
 
 
 def test_an_unknown_label_is_refused(tagger: MakeTagger) -> None:

@@ -62,14 +62,16 @@ def train(
 
     `experts` and `seed` override those of `config`. `dev` holds gold labels and is used only to
     choose among states of the run. So many `workers`, processes of their own, train experts at a
-    time; a script that asks for several needs the guard `if __name__ == "__main__":`. The method is
-    that of `convener.recipes.bond`, for a language model that of `convener.recipes.instruct`.
+    time; a script that asks for several needs the guard `if __name__ == "__main__":`. With a
+    `checkpoint` folder the run can be stopped and, with `resume`, taken up again, but for that of a
+    language model. The method is that of `convener.recipes.bond`, for a language model that of
+    `convener.recipes.instruct`.
 
     Raises:
         ConfigError: settings that do not fit the data.
         DataError: no labels, or labels that cannot be learnt.
     """
-    from convener.recipes.instruct import Instructed, instruct
+    from convener.recipes.instruct import Instructed, check_plain, instruct
     from convener.recipes.portrait import page
     from convener.recipes.run import RunConfig, Trained, override, train_panel
 
@@ -80,6 +82,7 @@ def train(
     folder = Path(checkpoint) if checkpoint is not None else None
     made: Instructed | Trained
     if config.model == "generator":
+        check_plain(config, resume)
         made = instruct(training, config, gold, listener)
         config = config.model_copy(update={"generator": made.panel.experts[0].config})
         found, left_out, told = made.found, 0, None

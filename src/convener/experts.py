@@ -2,19 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from convener.api import Texts, as_documents
-from convener.errors import ConfigError
+from convener.errors import ConfigError, ConvenerError
 from convener.inference.card import Card, installed_versions
 from convener.inference.memory import Memory
 from convener.inference.recogniser import Recogniser
-from convener.inference.shelf import Library, empty
+from convener.inference.shelf import OF_EXPERTS, Library, empty
 from convener.models.adapter import Adapter
 from convener.models.encoders import placed
 from convener.models.lora import LoraSettings, changes, inject
@@ -27,7 +30,7 @@ from convener.panel.selection import Vector, sampled
 from convener.recipes.adapt import AdaptConfig, Adapted, adapt
 from convener.recipes.checks import check_gold, check_labelled
 from convener.recipes.instruct import Instructed, check_plain, instruct
-from convener.recipes.multitask import longest_entity, nests
+from convener.recipes.multitask import settled
 from convener.recipes.run import (
     SUPERVISED,
     RunConfig,
@@ -38,6 +41,9 @@ from convener.recipes.run import (
 )
 from convener.text.documents import Document, group_indices, labels_of
 from convener.training.progress import Listener
+
+if TYPE_CHECKING:
+    from convener.models.generator import Generator
 
 
 def train_expert(
@@ -65,55 +71,53 @@ def train_expert(
 
     Raises:
         ConfigError: settings that do not fit the data or the library, a base for a library that has
-            one, or a name that no folder can have.
+            one, or a name that is taken or that no folder can have.
         DataError: no labels.
-        ModelError: the name is taken, or the library is damaged.
+        ModelError: the library is damaged.
     """
     check_name(name)
-    config = override(config or SUPERVISED, {"bond.experts": 1})
+    config = config or SUPERVISED
+    if config.bond.experts != 1:
+        raise ConfigError(
+            f"expected one expert to put in the library, got a panel of {config.bond.experts}: "
+            "train them one by one, each with a name of its own"
+        )
     if config.model == "tagger":
         config = override(config, {"model": "reader"})
     if config.model == "generator":
-        check_plain(config)
+        check_plain(config, resume)
     training = list(as_documents(documents))
     gold = list(as_documents(dev)) if dev is not None else None
     check_labelled(training)
     labels = config.labels or labels_of(training)
     check_gold(gold, labels)
     folder = Path(library)
-    shelf = _opened(folder, config, base)
-    if name in shelf.names:
-        raise ConfigError(f"{folder} has an expert {name!r} already: remove it or choose a name")
     questions = questions_for(labels, config.reader.questions)
-    width, nested = longest_entity(training), nests(training)
-    made: Instructed | Trained
-    learnt: Adapter
-    if config.model == "generator":
-        generator = shelf.generator(tuple(questions), config.language_model)
-        made = instruct(training, config, gold, listener, generator)
-        learnt = generator.changes()
-        config = config.model_copy(update={"generator": generator.config})
-    else:
-        before = shelf.reader(questions, width, nested)
-        _check_reader(config.reader, before.config, folder)
-        config = config.model_copy(update={"reader": before.config})
-        lora, student = lora or LoraSettings(), before.clone()
-        inject(student, lora, config.seed)
-        kept = Path(checkpoint) if checkpoint is not None else None
-        origin = f"{shelf.config.base} {lora.model_dump_json()}"
-        made = train_panel(
-            training, config, gold, listener, kept, resume, expert=student, origin=origin
-        )
-        reader = made.panel.experts[0].to("cpu")
-        assert isinstance(reader, Reader)
-        learnt = changes(reader, before)
+    settings = settled(training, list(questions), config.reader, config.words == "mixed")
+    kept = Path(checkpoint) if checkpoint is not None else None
+    with _gone_if_refused(folder):
+        shelf = _opened(folder, config, base)
+        if name in shelf.names:
+            raise ConfigError(
+                f"{folder} has an expert {name!r} already: remove it or choose a name"
+            )
+        if config.model == "generator":
+            generator = shelf.generator(tuple(questions), config.language_model)
+            config = config.model_copy(update={"generator": generator.config})
+            made, learnt = _taught(generator, training, config, gold, listener)
+        else:
+            begun = shelf.reader(questions, settings)
+            _check_reader(config.reader, begun.config, folder)
+            config = config.model_copy(update={"reader": begun.config})
+            teach = partial(train_panel, training, config, gold, listener, kept, resume)
+            made, learnt = _changed(begun, teach, lora or LoraSettings(), config.seed)
     mean, spread, sentences = domain([document.text for document in training], config.seed)
     card = ExpertCard(
         name=name,
         base=shelf.config.base,
         types=questions,
-        width=width,
-        nested=nested,
+        width=settings.width or 1,
+        nested=bool(settings.nested),
         embedding=tuple(mean.tolist()),
         spread=spread,
         sentences=sentences,
@@ -129,10 +133,46 @@ def train_expert(
     return card
 
 
+def _taught(
+    generator: "Generator",
+    training: Sequence[Document],
+    config: RunConfig,
+    gold: Sequence[Document] | None,
+    listener: Listener | None,
+) -> tuple[Instructed | Trained, Adapter]:
+    """A trained language model, and how it differs from its base."""
+    made = instruct(training, config, gold, listener, generator)
+    return made, generator.changes()
+
+
+def _changed(
+    before: Reader, teach: Callable[..., Trained], lora: LoraSettings, seed: int
+) -> tuple[Instructed | Trained, Adapter]:
+    """A reader trained with LoRA, and how it differs from the one before."""
+    student = before.clone()
+    inject(student, lora, seed)
+    made = teach(expert=student, origin=lora.model_dump_json())
+    reader = made.panel.experts[0].to("cpu")
+    assert isinstance(reader, Reader)
+    return made, changes(reader, before)
+
+
+@contextmanager
+def _gone_if_refused(folder: Path) -> Iterator[None]:
+    """Leaves no library behind that was made for an expert which could not be trained."""
+    new = not folder.exists() or empty(folder)
+    try:
+        yield
+    except ConvenerError:
+        if new and not any(path.is_dir() for path in folder.glob("*")):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
 def _check_reader(given: ReaderConfig, own: ReaderConfig, folder: Path) -> None:
     """Raise ConfigError if settings were chosen that are not those of a library's readers."""
     given = given.model_copy(update={"encoder": placed(given.encoder)})
-    usual = ReaderConfig().model_dump(exclude={"questions", "width", "nested"})
+    usual = ReaderConfig().model_dump(exclude={"questions", *OF_EXPERTS})
     for name, value in usual.items():
         asked, there = getattr(given, name), getattr(own, name)
         if asked not in (value, there):

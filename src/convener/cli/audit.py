@@ -87,7 +87,13 @@ def _doubts(model: str, corpus: str, patch: str, folds: int, on_error: options.O
     from convener.recipes.audit import judge
     from convener.recipes.run import parse_config
 
-    config = parse_config(manifest.read_config(Path(model)).card.run)
+    run = manifest.read_config(Path(model)).card.run
+    if "bond" not in run:
+        raise ConfigError(
+            f"expected a model that convener train made, got {model}, which has no recipe to train "
+            "judges by: give such a model"
+        )
+    config = parse_config(run)
     documents = list(options.documents(corpus, on_error))
     with rounds() as listener:
         judged = judge(documents, config, folds, listener)

@@ -112,8 +112,10 @@ def train(
         raise ConfigError(
             "--gold is for labels made by hand, and --dictionary replaces them: give one of the two"
         )
-    if resume and run.model == "generator":
-        raise ConfigError("a language model is trained in one go: leave out --resume")
+    if run.model == "generator":
+        from convener.recipes.instruct import check_plain
+
+        check_plain(run, resume)
     if workers > 1 and (expert is not None or run.bond.experts == 1):
         raise ConfigError(
             "expected --workers with a panel, whose experts learn side by side, got one expert: "

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from convener.models.generator import Generator
 
 _CARD, _ADAPTER = "card.json", "adapter.safetensors"
+OF_EXPERTS = ("width", "nested", "balance", "type_weights")
+"""Settings of readers in which the experts of a library may differ."""
 _LENGTHS = ("window", "overlap", "max_new_tokens")
 
 
@@ -106,8 +108,8 @@ class Library:
         except ValidationError as error:
             raise ModelError(f"{path} is damaged: {misfit(error.errors())}") from None
 
-    def reader(self, questions: Mapping[str, str], width: int, nested: bool) -> Reader:
-        """The base, asked these questions.
+    def reader(self, questions: Mapping[str, str], settings: ReaderConfig) -> Reader:
+        """The base, asked these questions, with settings of the spans to find and of training.
 
         Raises:
             ConfigError: its experts are language models.
@@ -118,7 +120,8 @@ class Library:
                 f"expected a library of readers, got {self.folder}, whose experts are language "
                 "models: add --model generator"
             )
-        config = self.config.reader.model_copy(update={"width": width, "nested": nested})
+        own = {name: getattr(settings, name) for name in OF_EXPERTS}
+        config = self.config.reader.model_copy(update=own)
         return bases.reader(config, self.folder / BASE, self.config.base, questions)
 
     def generator(

@@ -9,14 +9,13 @@ line breaks, and `\u` with four hexadecimal digits for white space at either end
 escaped, so that a mention nearly always reads as it does in the text.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import regex
 
 from convener.errors import short
-from convener.text.documents import Document, Entity, Offsets
+from convener.text.documents import Document, Entity, Offsets, apart
 
 NONE = "none"
 
@@ -97,19 +96,13 @@ def parse(
         except _MalformedError as reason:
             malformed.append(str(reason))
     entities = [Entity(*span, label) for span, label in found]
-    kept = entities if nested else apart(entities)
+    kept = entities if nested else longest_apart(entities)
     return Parsed(tuple(sorted(kept, key=lambda e: (e.start, e.end, e.label))), tuple(malformed))
 
 
-def apart(entities: Iterable[Entity]) -> list[Entity]:
+def longest_apart(entities: Iterable[Entity]) -> list[Entity]:
     """Entities that share no text: the longer are kept, then the earlier, then the first given."""
-    kept: list[Entity] = []
-    for entity in sorted(entities, key=lambda e: (e.start - e.end, e.start)):
-        at = bisect_left(kept, entity.start, key=lambda e: e.start)
-        after_last = not at or kept[at - 1].end <= entity.start
-        if after_last and (at == len(kept) or entity.end <= kept[at].start):
-            kept.insert(at, entity)
-    return kept
+    return apart(sorted(entities, key=lambda e: (e.start - e.end, e.start)))
 
 
 class _MalformedError(Exception):

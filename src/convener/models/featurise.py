@@ -104,7 +104,10 @@ def label_number(labels: Sequence[str], label: str) -> int:
     try:
         return labels.index(label)
     except ValueError:
-        raise DataError(f"unknown label {label!r}: the model knows {', '.join(labels)}") from None
+        raise DataError(
+            f"unknown label {label!r}: the model knows {', '.join(labels)}: "
+            "name it among the types, or leave it out of the data"
+        ) from None
 
 
 def entity_of_words(

@@ -19,7 +19,7 @@ import regex
 from transformers import PreTrainedTokenizerBase
 
 from convener.errors import ConfigError, ModelError, short
-from convener.models.answers import Parsed, answer, apart, parse, prompt
+from convener.models.answers import Parsed, answer, longest_apart, parse, prompt
 from convener.models.generator_config import LEAST_WINDOW
 from convener.text.documents import Document, Entity, Offsets
 from convener.text.windows import windows
@@ -160,7 +160,7 @@ class Instructions:
                 for e in parsed.entities
             )
             entities += (entity for entity in moved if owner(entity) == index)
-        kept = entities if nested else apart(entities)
+        kept = entities if nested else longest_apart(entities)
         ordered = sorted(kept, key=lambda e: (e.start, e.end, e.label))
         return Parsed(tuple(ordered), tuple(malformed))
 

@@ -89,6 +89,14 @@ class Layout(ABC):
         """
 
     @abstractmethod
+    def said_by(self, first: int, stop: int, label: str) -> list[int]:
+        """The rows by which a label of the words `[first, stop)` is said.
+
+        Raises:
+            DataError: a label that the expert does not know.
+        """
+
+    @abstractmethod
     def decode(self, document: Document, probabilities: Rows) -> tuple[Entity, ...]:
         """Entities of a document from the probabilities [rows, classes] of its rows."""
 

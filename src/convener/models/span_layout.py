@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from convener.models.featurise import cuts, entity_of_words, refuse_overlaps
+from convener.models.featurise import cuts, entity_of_words, label_number, refuse_overlaps
 from convener.models.layout import Allowed, Example, Frequency, Layout, Rows
 from convener.models.pieces import WordPieces
 from convener.models.reader_config import ReaderConfig
-from convener.models.spans import NEVER, SPANS, allowed_grid, best_apart, positive
+from convener.models.spans import NEVER, SPANS, allowed_grid, best_apart, cells, positive
 from convener.text.documents import Document, Entity
 
 
@@ -75,6 +75,12 @@ class SpanLayout(Layout):
                 "keep one of the two or set reader.nested=true",
             )
         return allowed_grid(document, self.labels, self.width, not self.flat).reshape(-1, 2)
+
+    def said_by(self, first: int, stop: int, label: str) -> list[int]:
+        """The rows of its start, its end and its span."""
+        kind, kinds, values = label_number(self.labels, label), len(self.labels), SPANS + self.width
+        said = cells(first, stop, self.width)
+        return [(word * values + value) * kinds + kind for word, value in said]
 
     def frequency(self, rows: Rows) -> Frequency:
         """By type; of spans over the candidates, whatever their width."""

@@ -54,11 +54,19 @@ def allowed_grid(
         ambiguous = proposed and len({entity.label for entity in entities}) > 1
         for entity in entities if first < stop else ():
             kind = label_number(labels, entity.label)
-            cells = [(first, START), (stop - 1, END), (first, SPANS + stop - first - 1)]
-            for word, row in cells[: 3 if stop - first <= width else 2]:
+            for word, row in cells(first, stop, width):
                 grid[word, row, kind, 0] &= ambiguous
                 grid[word, row, kind, 1] = True
     return grid
+
+
+def cells(first: int, stop: int, width: int) -> list[tuple[int, int]]:
+    """The word and the value of it, of each cell that the span `[first, stop)` is said by.
+
+    They are its start, its end, and itself unless it is wider than the grid.
+    """
+    said = [(first, START), (stop - 1, END), (first, SPANS + stop - first - 1)]
+    return said[: 3 if stop - first <= width else 2]
 
 
 def positive(grid: NDArray[np.float32], threshold: float = 0.5) -> list[Span]:

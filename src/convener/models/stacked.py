@@ -163,7 +163,7 @@ class _Linear(nn.Module):
         weights = [layer.weight.detach() for layer in layers]
         first = weights[0]
         alike = all(layer.weight is layers[0].weight for layer in layers)
-        weight = first.expand(len(layers), -1, -1) if alike else torch.stack(weights)
+        weight = first[None] if alike else torch.stack(weights)
         zeros = first.new_zeros(len(first))
         biases = [zeros if layer.bias is None else layer.bias.detach() for layer in layers]
         none = LowRank(first.new_zeros(0, first.shape[1]), first.new_zeros(len(first), 0))
@@ -176,7 +176,7 @@ class _Linear(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """Values [K · sequences, pieces, in] to [K · sequences, pieces, out]."""
-        weights = torch.baddbmm(self.weight, self.up, self.down)
+        weights = torch.baddbmm(self.weight.expand(len(self.up), -1, -1), self.up, self.down)
         stacked = values.reshape(len(weights), -1, values.shape[-1])
         return torch.baddbmm(self.bias, stacked, weights.mT).view(*values.shape[:-1], -1)
 

@@ -86,6 +86,11 @@ class TagLayout(Layout):
                 allowed[first + 1 : stop, begin + 1] = True
         return allowed
 
+    def said_by(self, first: int, stop: int, label: str) -> list[int]:
+        """The rows of the words."""
+        label_number(self.labels, label)
+        return list(range(first, stop))
+
     def decode(self, document: Document, probabilities: Rows) -> tuple[Entity, ...]:
         """The best valid tag sequence; an entity's score is the mean probability of its tags."""
         path = best_path(probabilities)

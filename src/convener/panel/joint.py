@@ -37,9 +37,14 @@ def answered(
 def decoded(
     layout: Layout, documents: Sequence[Document], answers: Sequence[Rows]
 ) -> list[Document]:
-    """The documents with the entities of their probabilities in place of any they had."""
+    """The documents with the entities of their probabilities in place of any labels they had."""
     return [
-        replace(document, entities=layout.decode(document, rows) if len(rows) else (), types=None)
+        replace(
+            document,
+            entities=layout.decode(document, rows) if len(rows) else (),
+            unknown=(),
+            types=None,
+        )
         for document, rows in zip(documents, answers, strict=True)
     ]
 

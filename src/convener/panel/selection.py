@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from convener.errors import ConfigError
 from convener.evaluation.scores import Score, score
-from convener.text.documents import Document, Entity
+from convener.text.documents import Document, Entity, apart
 
 Vector = NDArray[np.float32]
 Answers = Mapping[str, Sequence[Document]]
@@ -106,18 +106,20 @@ def vote(
     Its voters are the experts, but for `without`, that know its type; all, where fewer than two do.
     """
     names = _others(answers, without)
+    types = {e.label for name in names for document in answers[name] for e in document.entities}
+    voters = {label: _voters(names, knows, label) for label in types}
     voted = []
     for sentence in zip(*(answers[name] for name in names), strict=True):
         support = Counter(
             (*entity.span, entity.label)
             for name, document in zip(names, sentence, strict=True)
             for entity in {(e.span, e.label): e for e in document.entities}.values()
-            if name in _voters(names, knows, entity.label)
+            if name in voters[entity.label]
         )
         kept = [
             Entity(start, end, label)
             for (start, end, label), count in sorted(support.items())
-            if 2 * count > len(_voters(names, knows, label))
+            if 2 * count > len(voters[label])
         ]
         voted.append(replace(sentence[0], entities=tuple(kept)))
     return voted
@@ -143,10 +145,8 @@ def integrate(answers: Sequence[Sequence[Entity]], flat: bool) -> tuple[Entity, 
             if key not in best or (entity.score or 0) > (best[key].score or 0):
                 best[key] = entity
     ordered = sorted(best, key=lambda key: (-support[key], -(best[key].score or 0), key))
-    kept: list[Entity] = []
-    for key in ordered:
-        if not flat or all(key[1] <= e.start or e.end <= key[0] for e in kept):
-            kept.append(best[key])
+    chosen = [best[key] for key in ordered]
+    kept = apart(chosen) if flat else chosen
     return tuple(sorted(kept, key=lambda e: (e.start, -e.end, e.label)))
 
 
@@ -159,9 +159,11 @@ def _others(answers: Answers, without: str | None) -> list[str]:
     return names
 
 
-def _voters(names: Sequence[str], knows: Mapping[str, frozenset[str]], label: str) -> Sequence[str]:
-    voters = [name for name in names if label in knows[name]]
-    return voters if len(voters) > 1 else names
+def _voters(
+    names: Iterable[str], knows: Mapping[str, frozenset[str]], label: str
+) -> frozenset[str]:
+    voters = frozenset(name for name in names if label in knows[name])
+    return voters if len(voters) > 1 else frozenset(names)
 
 
 def _cosine(left: Vector, right: Vector) -> float:

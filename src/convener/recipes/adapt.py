@@ -104,7 +104,8 @@ def adapt(
         asked = [*cards, BASE] if beyond else list(cards)
         answers = ask(asked, partial(answers_of, family, adapter, sample, listener))
         said = answers.pop(BASE, None)
-        knows = kindred(questions, {name: card.types for name, card in cards.items()})
+        types = {name: card.types for name, card in cards.items()}
+        knows = {} if beyond or gold is not None else kindred(questions, types)
         rankings["performance"] = by_performance(
             answers, knows, gold, config.resamples, config.seed, said
         )

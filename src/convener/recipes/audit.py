@@ -12,17 +12,16 @@ What makes a label doubtful is a rival, not a low probability: names that an exp
 know look improbable too, and are right more often than not. `docs/audit.md` has the figures.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from convener.errors import ConfigError
-from convener.models.expert import Expert
-from convener.models.layout import Rows
+from convener.models.layout import Layout, Rows
 from convener.panel.panel import Panel
 from convener.recipes.run import RunConfig, override, train_panel
-from convener.text.documents import Document, Entity, group_indices, labels_of
+from convener.text.documents import Document, Entity, WordIndex, group_indices, labels_of
 from convener.training.progress import Listener
 
 
@@ -47,7 +46,7 @@ def judge(
     """Steps 1 and 2, for documents in their order.
 
     Raises:
-        ConfigError: fewer real documents than folds.
+        ConfigError: fewer real documents than folds, or labels in too few of them.
         DataError: documents that the expert can't learn from.
     """
     groups = group_indices(documents)
@@ -69,7 +68,13 @@ def judge(
     for fold in range(folds):
         held = sorted(index for group in order[fold::folds] for index in groups[group])
         seen = sorted(set(range(len(documents))) - set(held))
-        trained = train_panel([documents[index] for index in seen], plain, listener=listener)
+        taught = [documents[index] for index in seen]
+        if not any(document.entities for document in taught):
+            raise ConfigError(
+                f"expected labels in more than one of {folds} folds: choose another number of "
+                "--folds, or give more labelled documents"
+            )
+        trained = train_panel(taught, plain, listener=listener)
         answers = _answers(trained.panel, [documents[index] for index in held])
         judged.update(zip(held, answers, strict=True))
     return [judged[index] for index in range(len(documents))]
@@ -82,14 +87,16 @@ def _answers(panel: Panel, documents: Sequence[Document]) -> list[Judged]:
         Judged(
             document,
             expert.decode(document, rows) if len(rows) else (),
-            tuple(_outside(expert, document, entity, rows) for entity in document.entities),
+            tuple(_outside(expert.layout, document, rows)),
         )
         for document, rows in zip(documents, beliefs, strict=True)
     ]
 
 
-def _outside(expert: Expert, document: Document, entity: Entity, rows: Rows) -> float:
-    """Mean belief in class 0, over the rows that the entity says something about."""
-    alone = Document(document.text, (entity,), tokens=document.tokens)
-    told = expert.allowed(alone)[:, 0] == 0
-    return float(rows[told, 0].mean()) if told.any() else 0.0
+def _outside(layout: Layout, document: Document, rows: Rows) -> Iterator[float]:
+    """For each entity the mean belief in class 0, over the rows that it says something about."""
+    index = WordIndex(document)
+    for entity in document.entities:
+        first, stop = index.words(entity.span)
+        said = layout.said_by(first, stop, entity.label) if first < stop else []
+        yield float(rows[said, 0].mean()) if said else 0.0

@@ -80,10 +80,10 @@ class Bond(Recipe):
         self.assigned: Tensor | None = None
         self.pseudo: list[Rows] = []
         self.workers: Workers | None = None
-        if config.experts > len(self.corpus.groups):
+        if config.experts > max(1, len(self.corpus.telling)):
             raise ConfigError(
-                f"expected at least as many groups of documents as experts, "
-                f"got {len(self.corpus.groups)} groups for {config.experts} experts"
+                "expected at least as many groups of documents to learn from as experts, "
+                f"got {len(self.corpus.telling)} groups for {config.experts} experts"
             )
         self.embeddings = (
             group_embeddings(expert, self.corpus.examples, self.corpus.group_of)
@@ -140,16 +140,18 @@ class Bond(Recipe):
 
     def part(self) -> Figures:
         """A balanced start, since copies of one model score every group alike."""
-        groups, experts = len(self.corpus.groups), self.config.experts
+        groups, experts = len(self.corpus.telling), self.config.experts
         generator = torch.Generator().manual_seed(self.seed)
         if self.embeddings is None:
             return self._assign(assignment.random_start(groups, experts, generator))
-        return self._assign(assignment.clustered_start(self.embeddings, experts, generator))
+        telling = self.embeddings[self.corpus.telling]
+        return self._assign(assignment.clustered_start(telling, experts, generator))
 
     def e_step(self) -> Figures:
         """z_d, greedily (eq 5) or in the fair plan (eqs 6-8)."""
         beliefs = self._beliefs()
-        scores = torch.stack([self.corpus.group_log_likelihood(b) for b in beliefs], dim=1)
+        everywhere = torch.stack([self.corpus.group_log_likelihood(b) for b in beliefs], dim=1)
+        scores = everywhere[self.corpus.telling]
         fair = self.config.fair
         chosen = (
             assignment.fair_assignment(scores, self.config.tau)
@@ -188,8 +190,12 @@ class Bond(Recipe):
         return [log_beliefs(e, self.corpus.examples, documents) for e in self.answering()]
 
     def _assign(self, chosen: Tensor) -> Figures:
-        described = assignment.report(chosen, self.config.experts, self.assigned)
-        self.assigned = chosen
+        """Groups that say something as chosen; the others, which teach nothing, by turns."""
+        experts, telling = self.config.experts, self.corpus.telling
+        before = None if self.assigned is None else self.assigned[telling]
+        described = assignment.report(chosen, experts, before)
+        self.assigned = torch.arange(len(self.corpus.groups)) % experts
+        self.assigned[telling] = chosen
         return {
             "sizes": list(described.sizes),
             "entropy": round(described.entropy, 4),

@@ -17,6 +17,8 @@ def check_labelled(documents: Sequence[Document]) -> None:
             f"expected labelled documents, got {len(documents)} without a single entity: "
             "label them first, or check that the dictionary fits the text"
         )
+    if not any(document.words() for document in documents):
+        raise DataError(f"expected text to learn from, got {len(documents)} documents with no word")
 
 
 def check_gold(

@@ -78,8 +78,10 @@ def instruct(
     return Instructed(panel, [record], fingerprint(documents), dev_f1, found)
 
 
-def check_plain(config: RunConfig) -> None:
-    """Raise ConfigError if a configuration is not that of plain training."""
+def check_plain(config: RunConfig, resume: bool = False) -> None:
+    """Raise ConfigError if a run is not plain training in one go."""
+    if resume:
+        raise ConfigError("a language model is trained in one go: leave out --resume")
     if config.bond.self_training:
         raise ConfigError(
             "expected plain training of a language model, got the recipe for distant labels: "

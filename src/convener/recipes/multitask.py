@@ -18,6 +18,7 @@ be any expert of BOND-MoE's, so a panel of readers learns nested entities from a
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
@@ -31,21 +32,37 @@ BATCH_PIECES = 8192
 
 
 def reader_for(
-    documents: Sequence[Document], labels: Sequence[str], config: ReaderConfig, seed: int
+    documents: Sequence[Document],
+    labels: Sequence[str],
+    config: ReaderConfig,
+    seed: int,
+    mixed: bool = False,
 ) -> Reader:
-    """An untrained reader with what its configuration leaves open read off the documents.
+    """An untrained reader with what its configuration leaves open `settled` by the documents."""
+    return Reader.create(labels, settled(documents, labels, config, mixed), seed)
+
+
+def settled(
+    documents: Sequence[Document],
+    labels: Sequence[str],
+    config: ReaderConfig,
+    mixed: bool = False,
+) -> ReaderConfig:
+    """A configuration with what it leaves open read off the documents.
 
     That is the width of the longest entity in words, at most 64; whether entities nest; and how
-    much each type weighs.
+    much each type weighs. Words are those of the documents, and if these are read in `mixed` ways
+    also those of their raw text.
     """
     open_: dict[str, object] = {}
     if config.width is None:
-        open_["width"] = longest_entity(documents)
+        raw = [replace(document, tokens=None) for document in documents if document.tokens]
+        open_["width"] = longest_entity([*documents, *raw] if mixed else documents)
     if config.nested is None:
         open_["nested"] = nests(documents)
     if config.type_weights is None and config.balance:
         open_["type_weights"] = balanced(documents, labels, config.balance)
-    return Reader.create(labels, config.model_copy(update=open_), seed)
+    return config.model_copy(update=open_)
 
 
 def longest_entity(documents: Sequence[Document]) -> int:

@@ -6,6 +6,7 @@ ratio of smoothed shares), and how far its answers agree with those of the other
 """
 
 import math
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 
@@ -85,8 +86,12 @@ def verdict(documents: Sequence[Document], answers: Sequence[Document]) -> Verdi
     overruled, dropped = list[Overruled](), Counter[tuple[str, str]]()
     for document, answer in zip(documents, answers, strict=True):
         given = {(e.span, e.label) for e in document.entities}
+        found = sorted(answer.entities, key=lambda e: e.start)
+        widest = max((e.end - e.start for e in found), default=0)
         for label in document.entities:
-            rivals = [e for e in answer.entities if e.start < label.end and label.start < e.end]
+            first = bisect_left(found, label.start - widest, key=lambda e: e.start)
+            after = bisect_left(found, label.end, key=lambda e: e.start)
+            rivals = [e for e in found[first:after] if label.start < e.end]
             if not rivals:
                 dropped[document.surface(label), label.label] += 1
             elif not any((e.span, e.label) in given for e in rivals):

@@ -20,6 +20,7 @@ from convener.models.generator_config import GeneratorConfig
 from convener.models.reader_config import ReaderConfig
 from convener.models.tag_layout import TaggerConfig
 from convener.models.tagger import Tagger
+from convener.models.weights import fingerprint_of
 from convener.panel.panel import Panel
 from convener.recipes.bond import Bond
 from convener.recipes.bond_config import BondConfig
@@ -174,7 +175,7 @@ def train_panel(
     `dev` holds gold labels and chooses among states of the run; nothing else reads them. With a
     `checkpoint` folder the run can be stopped and, with `resume`, taken up again. `expert` takes
     the place of the untrained one that the configuration describes, `kind` that of the recipe;
-    `origin` says what else such an expert depends on.
+    `origin` says what such an expert depends on besides its weights.
     With several `workers` so many experts learn at a time, each in a process of its own.
 
     Raises:
@@ -203,14 +204,14 @@ def train_panel(
         assert dev is not None
         return score(dev, Panel(experts).annotate(dev, dev_examples)).exact.f1
 
-    data = fingerprint(documents)
+    data, begun = fingerprint(documents), fingerprint_of(expert.state_dict())
     runner = Runner(
         recipe,
         dev_f1=dev_f1 if dev else None,
         patience=config.bond.patience,
         listener=listener,
         checkpoint=checkpoint,
-        fingerprint=f"{data} {fingerprint(dev or ())} {config.model_dump_json()} {origin}",
+        fingerprint=f"{data} {fingerprint(dev or ())} {begun} {config.model_dump_json()} {origin}",
     )
     with working(min(workers, config.bond.experts)) as recipe.workers:
         history = runner.run(resume)
@@ -248,7 +249,8 @@ def mixed(documents: Sequence[Document]) -> list[Document]:
 def make_expert(documents: Sequence[Document], labels: Sequence[str], config: RunConfig) -> Expert:
     """An untrained expert of the configured kind."""
     if config.model == "reader":
-        return reader_for(documents, labels, config.reader, config.seed)
+        mixed = config.words == "mixed"
+        return reader_for(documents, labels, config.reader, config.seed, mixed)
     return Tagger.create(labels, config.tagger, config.seed)
 
 

@@ -140,6 +140,17 @@ def crossing(entities: Iterable[Entity]) -> tuple[Entity, Entity] | None:
     return None
 
 
+def apart(entities: Iterable[Entity]) -> list[Entity]:
+    """Those entities, in reading order, that share no text with one that was taken before them."""
+    kept: list[Entity] = []
+    for entity in entities:
+        at = bisect_left(kept, entity.start, key=lambda e: e.start)
+        after_last = not at or kept[at - 1].end <= entity.start
+        if after_last and (at == len(kept) or entity.end <= kept[at].start):
+            kept.insert(at, entity)
+    return kept
+
+
 def group_indices(documents: Iterable[Document]) -> list[list[int]]:
     """Indices of the documents of each group, groups in order of first appearance."""
     groups: dict[object, list[int]] = {}

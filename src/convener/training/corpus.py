@@ -18,7 +18,8 @@ class Corpus:
     """Documents featurised once for all experts of a panel.
 
     `examples` are the windows, `allowed` the supervision of each document [rows, classes],
-    `groups` the documents of each group, `group_of` the group of each document.
+    `groups` the documents of each group, `group_of` the group of each document, and `telling` the
+    groups in which labels say anything about any row.
     """
 
     def __init__(self, documents: Sequence[Document], expert: Expert) -> None:
@@ -29,6 +30,9 @@ class Corpus:
         self.group_of = np.empty(len(documents), dtype=np.int64)
         for number, members in enumerate(self.groups):
             self.group_of[members] = number
+        said = [int((~allowed.all(axis=1)).sum()) for allowed in self.allowed]
+        self._said = np.bincount(self.group_of, said, minlength=len(self.groups))
+        self.telling = torch.from_numpy(self._said).nonzero()[:, 0]
 
     def examples_of(self, groups: Sequence[bool]) -> list[Example]:
         """Examples of the chosen groups; `groups` has a flag for each."""
@@ -41,12 +45,10 @@ class Corpus:
     def group_log_likelihood(self, log_beliefs: Sequence[Rows]) -> Tensor:
         """Mean over each group's informative rows of log p(allowed), [groups] (eq 4)."""
         sums = np.zeros(len(self.groups))
-        counts = np.zeros(len(self.groups))
         for index, (beliefs, allowed) in enumerate(zip(log_beliefs, self.allowed, strict=True)):
             rows = allowed_log_likelihood(torch.from_numpy(beliefs), torch.from_numpy(allowed))
             sums[self.group_of[index]] += float(rows.double().sum())
-            counts[self.group_of[index]] += int((~allowed.all(axis=1)).sum())
-        return torch.from_numpy(sums / np.maximum(counts, 1))
+        return torch.from_numpy(sums / np.maximum(self._said, 1))
 
 
 @dataclass(frozen=True, slots=True)
