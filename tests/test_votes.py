@@ -344,3 +344,30 @@ def test_a_rule_for_a_rare_type_is_not_taken_for_noise() -> None:
     labelled = list(vote.label(Document(TEXT) for _ in range(500)))
     assert all(len(document.entities) == 3 for document in labelled)
     assert min(report.accuracy or 0 for report in vote.report()) > 0.8
+
+
+@pytest.mark.parametrize("dose", [(9, 11, "DOSE"), (3, 5, "DOSE")])
+@pytest.mark.parametrize("covers", [(), ("DOSE",)])
+def test_what_nobody_comments_on_is_believed(
+    dose: tuple[int, int, str], covers: tuple[str, ...]
+) -> None:
+    """A dictionary with an ambiguous name, beside rules of a few words and a common one."""
+
+    def names(document: Document) -> list[Entity]:
+        number = int(document.id or "0")
+        kinds = [["DRUG", "TEST"], ["DRUG"], ["DISEASE"], []][number % 4]
+        return [Entity(0, 2, kind) for kind in kinds]
+
+    def half(document: Document) -> list[Entity]:
+        return [Entity(*dose)] if int(document.id or "0") % 3 == 0 else []
+
+    sources = [
+        Source("dictionary", names),
+        Source("suffix", lambda d: [e for e in names(d) if d.id == "1"]),
+        Source("doses", half, covers),
+    ]
+    vote = Vote(sources, "accuracy")
+    labelled = list(vote.label(Document(TEXT, id=str(i)) for i in range(300)))
+    found = [{e.label for e in d.entities if e.start == 0} for d in labelled]
+    assert found == [{e.label for e in names(d)} for d in labelled]
+    assert min(report.accuracy or 0 for report in vote.report()) > 0.7

@@ -3,17 +3,19 @@ r"""How far each source can be trusted, learned from where sources agree and dis
 The model is that of Dawid & Skene, "Maximum likelihood estimation of observer error-rates using
 the EM algorithm" (Applied Statistics 28, 1979): item i has a hidden class y_i with
 P(y_i = y) = π_y, and source s answers l with probability θ_s[y, l], independently of other sources
-once y is known. As there, an observer may give no answer (an abstention, which adds no factor) and
-may give several (an ambiguous answer of m classes counts 1/m for each). With n_s[i, l] the answers,
+once y is known. As there, an observer may give no answer (an abstention, which adds no factor). One
+may also give several: an ambiguous answer of m classes is one of them, each as probable. With
+n_s[i, l] the answers, 1 or 1/m,
 
-    E:  q_i(y) ∝ π_y ∏_s ∏_l θ_s[y, l]^n_s[i, l]
-    M:  π_y ∝ Σ_i q_i(y) + 1,    N_s[y, l] = Σ_i q_i(y) n_s[i, l] + B[y, l]
+    E:  q_i(y) ∝ π_y ∏_s Σ_l n_s[i, l] θ_s[y, l],    r_s[i, y, l] ∝ n_s[i, l] θ_s[y, l]
+    M:  π_y ∝ Σ_i q_i(y) + 1,    N_s[y, l] = Σ_i q_i(y) r_s[i, y, l] + B[y, l]
         θ_s[y, l] = N_s[y, l] / Σ_l' N_s[y, l']
 
 Two things differ. B are ten imagined answers in each class, eight of them right: a Dirichlet prior
 as in Kim & Ghahramani, "Bayesian classifier combination" (AISTATS 2012), which keeps rare cells
 from zero and tells the true classes from a renaming of them. And a rule that only ever says PER
-says it in every row, so that its matrix would tell nothing. Such a source has one coin: it knows
+says it in every row, so that its matrix would tell nothing; nor does that of a source which others
+hardly comment on. Such a source has one coin: it knows
 the class or guesses (as in MACE: Hovy et al., NAACL 2013), and it guesses as classes are frequent,
 so that an answer which nobody else comments on makes it neither better nor worse:
 
@@ -77,9 +79,10 @@ def dawid_skene(
     posterior = votes / votes.sum(axis=1, keepdims=True)
     prior, knows = counts @ posterior / counts.sum(), np.full(sources, _RIGHT)
     likelihoods: list[float] = []
+    meant = np.repeat(answers[:, :, None], classes, axis=2)
     for _ in range(_STEPS):
         expected = posterior * counts[:, None]
-        seen = np.einsum("iy,isl->syl", expected, answers)
+        seen = np.einsum("iy,isyl->syl", expected, meant)
         knew = np.einsum("sll->sl", seen) * _knew(knows, prior)
         guesses = (seen.sum(axis=1) - knew)[guessing]
         prior = expected.sum(axis=0) + guesses.sum(axis=0) + 1
@@ -89,7 +92,7 @@ def dawid_skene(
         rows /= rows.sum(axis=2, keepdims=True)
         tied = knows[:, None, None] * np.eye(classes) + (1 - knows[:, None, None]) * prior
         confusion = np.where(guessing[:, None, None], tied, rows)
-        posterior, evidence = _expect(answers, prior, confusion)
+        posterior, evidence, meant = _expect(answers, prior, confusion)
         penalty = np.log(prior).sum() + (imagined * np.log(rows[~guessing])).sum()
         right, wrong = np.log(knows[guessing]), np.log(1 - knows[guessing])
         penalty += _IMAGINED * (_RIGHT * right + (1 - _RIGHT) * wrong).sum()
@@ -105,9 +108,12 @@ def _knew(knows: Floats, prior: Floats) -> Floats:
     return share
 
 
-def _expect(answers: Floats, prior: Floats, confusion: Floats) -> tuple[Floats, Floats]:
-    """Posteriors (I, C) and the log-likelihood of each item (I)."""
-    joint = np.log(prior) + np.einsum("isl,syl->iy", answers, np.log(confusion))
+def _expect(answers: Floats, prior: Floats, confusion: Floats) -> tuple[Floats, Floats, Floats]:
+    """Posteriors (I, C), the log-likelihood of each item (I), and what was meant (I, S, C, C)."""
+    meant = answers[:, :, None] * confusion
+    likely = meant.sum(axis=3)
+    likely[~answers.any(axis=2)] = 1
+    joint = np.log(prior) + np.log(likely).sum(axis=1)
     peak = joint.max(axis=1, keepdims=True)
     evidence = peak[:, 0] + np.log(np.exp(joint - peak).sum(axis=1))
-    return np.exp(joint - evidence[:, None]), evidence
+    return np.exp(joint - evidence[:, None]), evidence, meant / likely[..., None]

@@ -189,7 +189,9 @@ def _learned(cases: Counter[Opinions], silent: Counter[Opinions]) -> dict[Opinio
     """The verdict on every case by what EM learns from all of them.
 
     Words where nobody sees anything teach how often sources that cover their types are rightly
-    silent: without them, every stretch would be one that somebody proposed.
+    silent: without them, every stretch would be one that somebody proposed. A source that others
+    comment on less than half of the time has one coin, as one of a single type has: what nobody
+    comments on says nothing of how it confuses types, and would be taken for no entity.
     """
     seen = cases + Counter({case: n for case, n in silent.items() if NO_ENTITY in case})
     patterns = sorted(seen, key=lambda case: [[""] if o is None else sorted(o) for o in case])
@@ -203,7 +205,10 @@ def _learned(cases: Counter[Opinions], silent: Counter[Opinions]) -> dict[Opinio
             if opinion is not None:
                 given = [number[label] for label in opinion] or [0]
                 answers[row, place, given] = 1 / len(given)
-    coins = (answers[:, :, 1:] > 0).any(axis=0).sum(axis=1) < 2
+    said = answers.any(axis=2) * np.array([[cases[case]] for case in patterns])
+    commented = said[(said > 0).sum(axis=1) > 1].sum(axis=0)
+    types = (answers[:, :, 1:] > 0).any(axis=0).sum(axis=1)
+    coins = (types < 2) | (2 * commented < said.sum(axis=0))
     fit = dawid_skene(answers, coins, np.array([float(seen[case]) for case in patterns]))
     verdicts = {}
     for case, posterior in zip(patterns, fit.posterior.tolist(), strict=True):
