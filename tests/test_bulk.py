@@ -126,6 +126,26 @@ def test_bad_items_are_listed_even_if_another_run_met_them(
         predict_file(path, output, work_for(model), here)
 
 
+def test_a_run_that_a_bad_item_stopped_goes_on_without_it(
+    model: Path, source: Path, tmp_path: Path
+) -> None:
+    path, output = tmp_path / "bad.jsonl", tmp_path / "found.jsonl"
+    path.write_text(source.read_text() + "{broken\n" + source.read_text())
+    with pytest.raises(DataError, match=r"bad\.jsonl:\d+: "):
+        predict_file(path, output, work_for(model), here)
+    answered = list(output.with_name("found.jsonl.parts").glob("*.jsonl"))
+    taken: list[Stretch] = []
+
+    def watched(work: Work, todo: Sequence[Stretch]) -> Iterator[Stretch]:
+        taken.extend(todo)
+        return here(work, todo)
+
+    skipping = work_for(model, on_error="skip")
+    assert len(predict_file(path, output, skipping, watched, resume=True)) == 1
+    assert answered
+    assert not {f"{stretch.start:015d}.jsonl" for stretch in taken} & {p.name for p in answered}
+
+
 def test_a_finished_run_is_taken_up_by_doing_nothing(
     model: Path, source: Path, tmp_path: Path
 ) -> None:

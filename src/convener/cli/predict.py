@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from convener.cli import options
-from convener.cli.console import Skipped, share
+from convener.cli.console import Skipped, err, share
 from convener.errors import ConfigError, DataError
 from convener.files import keep_apart
 from convener.text.documents import Document
@@ -82,8 +82,13 @@ def _by_workers(
         raise ConfigError("expected a file to read and -o FILE, which workers need")
     work = partial(Work, str(local(model)), questions=questions, **kept)
     run = processes(workers) if ray is None else on_ray(ray, workers)
-    with share("predict") as progress:
-        left_out = predict_file(source, output, work, run, resume, progress)
+    try:
+        with share("predict") as progress:
+            left_out = predict_file(source, output, work, run, resume, progress)
+    except KeyboardInterrupt:
+        kept = f"{output}.parts holds what is done, --resume takes it up"
+        err.print(f"convener: stopped: {kept}", markup=False)
+        raise
     skipped = Skipped()
     for cause in left_out:
         skipped(DataError(cause))

@@ -149,9 +149,10 @@ def _left_out(parts: Iterable[Path]) -> Iterator[str]:
 
 
 def _described(work: Work, source: Path) -> str:
-    """Everything that decides the answers, as text."""
+    """Everything that decides the answers to items that are not bad, as text."""
     stat = source.stat()
     told = asdict(work) | {"parts": None, "model": sha256(Path(work.model) / CONFIG)}
+    del told["on_error"]
     size = {"bytes": stat.st_size, "changed": stat.st_mtime_ns, "stretch": STRETCH_BYTES}
     return json.dumps(told | {"source": str(source.resolve())} | size, indent=1)
 

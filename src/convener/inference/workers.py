@@ -42,7 +42,7 @@ def processes(workers: int) -> Run:
 
 
 def _pooled(workers: int, work: Work, todo: Sequence[Stretch]) -> Iterator[Stretch]:
-    with beside(workers) as pool:
+    with beside(workers, end_at_once=True) as pool:
         futures = [pool.submit(_answer, work, stretch) for stretch in todo]
         for future in as_completed(futures):
             yield future.result()
