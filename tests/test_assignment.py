@@ -46,6 +46,21 @@ def test_sinkhorn_meets_both_marginals(scores: Tensor, tau: float) -> None:
     assert float((plan.sum(dim=0) - 1 / experts).abs().max()) <= 1e-8
 
 
+def test_the_plan_is_fair_where_one_expert_leads_everywhere() -> None:
+    ahead = torch.rand(30, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    plan = sinkhorn(ahead + torch.tensor([0.0, 50.0, 0.0]), 1.0).exp()
+    assert plan.sum(dim=0).tolist() == pytest.approx([1 / 3] * 3, abs=1e-6)
+
+
+def test_those_are_moved_whose_move_costs_least() -> None:
+    leads = torch.tensor([9.0, 8.0, 1.0, 7.0, 6.0, 2.0, 9.0, 8.0], dtype=torch.float64)
+    scores = torch.stack([leads, torch.zeros(8).double()], dim=1)
+    chosen = fair_assignment(scores, tau=1e6)
+    assert sizes(chosen, 2)[1] >= 2
+    stays, moved = leads[chosen == 0], leads[chosen == 1]
+    assert float(stays.min()) >= float(moved.max())
+
+
 @FAST
 @given(score_tables(), TAUS)
 def test_sinkhorn_equals_optimal_transport(scores: Tensor, tau: float) -> None:

@@ -17,13 +17,13 @@ from safetensors.torch import load_file, save_file
 from convener import Document, Entity, Gazetteer, Recogniser, evaluate, load, train
 from convener.errors import ConfigError, DataError
 from convener.models.expert import Expert
-from convener.models.layout import Rows
+from convener.models.layout import Example, Rows
 from convener.models.span_layout import SpanLayout
 from convener.models.spans import NEVER, SPANS
 from convener.recipes.bond import Bond, pseudo_labels
 from convener.recipes.bond_config import BondConfig
 from convener.recipes.rounds import Runner
-from convener.recipes.run import RunConfig, make_expert, override, parse_config
+from convener.recipes.run import SUPERVISED, RunConfig, make_expert, override, parse_config
 from convener.recipes.settings import parsed
 from convener.text.documents import labels_of
 from convener.training.progress import Silence
@@ -166,6 +166,7 @@ def test_bf16_scores_the_model_that_is_saved(
     model.save_pretrained(tmp_path / "model")
     texts = [document.text for document in labelled]
     assert load(tmp_path / "model").predict(texts) == model.predict(texts)
+    assert not same(model, train(labelled, dev=labelled[:10], config=run_config()))
 
 
 def test_a_dev_set_without_gold_is_refused(
@@ -237,11 +238,13 @@ class Believing(Bond):
     """The recipe with experts that believe what a test says, and learn nothing."""
 
     said: Sequence[Sequence[Rows]] = ()
+    taught: Sequence[set[int]] = ()
 
     def _beliefs(self) -> list[list[Rows]]:
         return [list(rows) for rows in self.said]
 
-    def _train(self, *_: object) -> float:
+    def _train(self, shares: Sequence[list[Example]], *_: object) -> float:
+        self.taught = [{example.document for example in share} for share in shares]
         return 0.0
 
 
@@ -269,6 +272,104 @@ def test_each_group_goes_to_the_expert_that_explains_it(
     recipe.said = [beliefs(recipe, lambda _: True), beliefs(recipe, lambda _: False)]
     recipe.e_step()
     assert recipe.assigned.bool().any() == fair
+
+
+def test_experts_learn_from_the_groups_that_they_explain(
+    labelled: list[Document], run_config: MakeConfig
+) -> None:
+    recipe = believing(labelled, run_config(experts=2))
+    recipe.experts *= 2
+    everything = set(range(len(labelled)))
+    recipe.hard_em(1, 0)
+    assert recipe.taught[0] | recipe.taught[1] == everything
+    assert not recipe.taught[0] & recipe.taught[1]
+    recipe.said = [beliefs(recipe, lambda d: d % 2 == 0), beliefs(recipe, lambda d: d % 2 == 1)]
+    figures = recipe.hard_em(1, 1)
+    assert recipe.taught == [{d for d in everything if d % 2 == z} for z in range(2)]
+    assert figures["moved"] is not None
+    recipe.teach(1, 0)
+    assert recipe.taught == [everything, everything]
+
+
+def test_tau_reaches_the_plan(
+    labelled: list[Document], run_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+
+    def fair(scores: torch.Tensor, tau: float) -> torch.Tensor:
+        given.append(tau)
+        return scores.argmax(dim=1)
+
+    monkeypatch.setattr("convener.recipes.bond.assignment.fair_assignment", fair)
+    recipe = believing(labelled, run_config(tau=0.37))
+    recipe.said = [beliefs(recipe, lambda _: True)] * 2
+    recipe.e_step()
+    assert given == [0.37]
+
+
+def test_groups_are_scored_by_the_mean_over_their_words(
+    labelled: list[Document], run_config: MakeConfig
+) -> None:
+    long = Document(" ".join(["Rome"] * 20), (Entity(0, 4, "LOC"),))
+    corpus = believing([*labelled, long], run_config(experts=2)).corpus
+    half = [np.log(np.where(a, 0.5, 0.125)).astype(np.float32) for a in corpus.allowed]
+    scores = corpus.group_log_likelihood(half)
+    torch.testing.assert_close(scores, torch.full_like(scores, math.log(0.5)))
+
+
+@pytest.mark.parametrize(
+    ("base", "experts", "rounds"),
+    [
+        (RunConfig(), 1, {"warm-up": 5, "self-training": 4}),
+        (RunConfig(), 3, {"warm-up": 3, "experts": 2, "self-training": 4}),
+        (SUPERVISED, 1, {"warm-up": 14}),
+    ],
+)
+def test_the_schedule(
+    labelled: list[Document],
+    tiny_encoder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    base: RunConfig,
+    experts: int,
+    rounds: dict[str, int],
+) -> None:
+    changes = {"tagger.encoder": str(tiny_encoder), "bond.experts": experts, "bond.ema": 0.5}
+    learning = [1, experts, experts][: len(rounds)]
+    for whole_pass, steps in ((2.1, 50), (70.4, 70), (500.0, 100)):
+        monkeypatch.setattr(f"{Bond.__module__}.steps_of_a_pass", lambda *_, n=whole_pass: n)
+        recipe = believing(labelled, override(base, changes))
+        stages = recipe.stages()
+        assert {stage.name: stage.rounds for stage in stages} == rounds
+        expected = [n * steps * z for n, z in zip(rounds.values(), learning, strict=True)]
+        assert [stage.steps for stage in stages] == expected
+        learners = {stage.name: stage.open() for stage in stages}
+        assert [len(opened) for opened in learners.values()] == learning
+        averaged = {name for name, opened in learners.items() if opened[0].ema}
+        assert averaged == {"self-training"} & rounds.keys()
+
+
+def test_every_round_of_every_expert_draws_anew(
+    labelled: list[Document], run_config: MakeConfig
+) -> None:
+    seeds: list[int] = []
+
+    class Seeded(Believing):
+        def _train(self, shares: Sequence[list[Example]], *_: object) -> float:
+            seeds.extend(self._seed_of(learner, z) for z, learner in enumerate(self.learners))
+            for learner in self.learners:
+                learner.steps += 10
+            return 0.0
+
+    config = run_config(experts=2, refresh=1)
+    expert = make_expert(labelled, labels_of(labelled), config)
+    kinds = config.bond, config.optimiser, config.seed, Accelerator(), Silence()
+    recipe = Seeded(labelled, expert, *kinds)
+    recipe.said = [beliefs(recipe, lambda _: True)] * 2
+    for stage in recipe.stages():
+        recipe.learners = stage.open()
+        for number in range(stage.rounds):
+            stage.round(number)
+    assert len(set(seeds)) == len(seeds) > 8
 
 
 def test_the_teacher_is_the_mean_of_the_experts_for_as_many_rounds_as_asked(
@@ -406,6 +507,15 @@ def test_a_label_outside_the_declared_types(run_config: MakeConfig) -> None:
 def test_types_that_are_no_different_names(labels: list[str]) -> None:
     with pytest.raises(ConfigError, match=r"labels: .*different names of types"):
         parse_config({"labels": labels})
+
+
+def test_a_configuration_may_be_plain_data(
+    labelled: list[Document], run_config: MakeConfig
+) -> None:
+    config = run_config(warmup_rounds=1, self_training=False)
+    assert same(train(labelled, config=config.model_dump()), train(labelled, config=config))
+    with pytest.raises(ConfigError, match="expert"):
+        train(labelled, config={"bond": {"expert": 2}})
 
 
 def test_settings_that_do_not_exist(run_config: MakeConfig) -> None:

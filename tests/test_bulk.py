@@ -222,7 +222,9 @@ def test_an_output_that_cannot_be_is_refused_before_any_work(
         predict_file(source, tmp_path / "c.jsonl", work_for(model), never, resume=True)
 
 
-def test_another_run_is_not_taken_up(model: Path, source: Path, tmp_path: Path) -> None:
+def test_another_run_is_not_taken_up(
+    model: Path, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     output = tmp_path / "found.jsonl"
 
     def never(work: Work, todo: Sequence[Stretch]) -> Iterator[Stretch]:
@@ -234,8 +236,26 @@ def test_another_run_is_not_taken_up(model: Path, source: Path, tmp_path: Path) 
         predict_file(source, output, work_for(model), never)
     with pytest.raises(ConfigError, match="--resume takes it up"):
         predict_file(source, output, work_for(model), here)
-    with pytest.raises(ConfigError, match="another input, model or options"):
+    other = shutil.copytree(model, tmp_path / "other")
+    config = other / "config.json"
+    config.write_text(config.read_text() + "\n")
+    edited = tmp_path / "edited.jsonl"
+    shutil.copyfile(source, edited)
+    refused = pytest.raises(ConfigError, match="another input, model or options")
+    with refused:
         predict_file(source, output, work_for(model, threshold=0.5), here, resume=True)
+    with refused:
+        predict_file(source, output, work_for(other), here, resume=True)
+    with refused:
+        predict_file(edited, output, work_for(model), here, resume=True)
+    with monkeypatch.context() as patched, refused:
+        patched.setattr(bulk, "STRETCH_BYTES", SMALL + 1)
+        predict_file(source, output, work_for(model), here, resume=True)
+    touched = source.stat()
+    os.utime(source, ns=(touched.st_atime_ns, touched.st_mtime_ns + 1))
+    with refused:
+        predict_file(source, output, work_for(model), here, resume=True)
+    os.utime(source, ns=(touched.st_atime_ns, touched.st_mtime_ns))
     columns = tmp_path / "columns.conll"
     columns.write_text("Rome B-LOC\n")
     with pytest.raises(ConfigError, match="expected a document a line"):

@@ -59,6 +59,16 @@ def test_it_answers_as_the_panel_does(
     assert distance(student.panel, panel.panel, labelled) < distance(first, panel.panel, labelled)
 
 
+def test_the_whole_panel_is_the_teacher(panel: Recogniser, labelled: list[Document]) -> None:
+    recipe = Distillation(panel.panel, labelled, CONFIG, Accelerator(), Silence())
+    first = Panel(panel.panel.experts[:1]).probabilities(labelled)
+    for taught, believed, alone in zip(
+        recipe.objective.targets, panel.panel.probabilities(labelled), first, strict=True
+    ):
+        np.testing.assert_array_equal(taught, believed)
+        assert not np.array_equal(taught, alone)
+
+
 def test_it_is_as_sure_as_its_panel(panel: Recogniser, labelled: list[Document]) -> None:
     teacher = Recogniser(panel.panel, panel.card.model_copy(update={"temperature": 4.0}))
     short = DistillConfig(rounds=1, round_steps=1)

@@ -2,13 +2,15 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convener.dictionary.gazetteer import Case, Entry, Gazetteer
-from convener.errors import DataError
+from convener.dictionary.sources import unread_columns
+from convener.errors import ConfigError, DataError
 from convener.text.tokens import words
 
 FAST = settings(deadline=None, max_examples=150)
@@ -201,8 +203,41 @@ def test_ids_are_not_taken_for_types(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="got 31 different ones in 31 rows, such as '1000': name"):
         load(tmp_path, "ids.csv", f"drug,RxCUI\n{rows}", "DRUG")
     assert load(tmp_path, "named.csv", f"surface,RxCUI\n{rows}", "DRUG").labels == ("DRUG",)
+    few = "".join(f"drug{i},B{i:02}AA\n" for i in range(8))
+    with pytest.raises(DataError, match="got 9 different ones in 9 rows"):
+        load(tmp_path, "few.csv", f"Medication,ATC\n{few}", "DRUG")
     types = "".join(f"name{i},TYPE{i % 30}\n" for i in range(60))
     assert len(load(tmp_path, "types.csv", types).labels) == 30
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("Drug,Class,Code\naspirin,ANALGESIC,B01\n", "no column 'surface'"),
+        (
+            "name;type\naspirin;DRUG\n",
+            "expected columns apart by ',', got ';' in 'name;type'",
+        ),
+        ("aspirin\tDRUG\n", r"got '\\t' in"),
+    ],
+)
+def test_a_table_of_other_columns_is_refused(tmp_path: Path, content: str, told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        load(tmp_path, "a.csv", content)
+
+
+def test_columns_that_are_not_read_are_known(tmp_path: Path) -> None:
+    def unread(name: str, content: str) -> list[str]:
+        (tmp_path / name).write_text(content)
+        return unread_columns(tmp_path / name)
+
+    assert unread("a.csv", "Name,Type,Code,Synonyms,\naspirin,DRUG,B01,ASA\n") == [
+        "Code",
+        "Synonyms",
+    ]
+    assert unread("a.tsv", "term\tclass\tid\ncodeine\tDRUG\t7\n") == []
+    assert unread("b.csv", "aspirin,DRUG,B01\n") == unread("c.csv", "") == []
+    assert unread("d.txt", "name,note\n") == []
 
 
 def test_unusable_rows_are_listed_with_their_place(tmp_path: Path) -> None:
@@ -282,3 +317,9 @@ def test_the_order_of_entries_means_nothing(
     shuffled = rng.sample(listed, len(listed))
     one, other = (list(Gazetteer(names).matches(text)) for names in (listed, shuffled))
     assert [(m.start, m.end, m.labels) for m in one] == [(m.start, m.end, m.labels) for m in other]
+
+
+@pytest.mark.parametrize("names", [["aspirin"], {"aspirin": "DRUG"}])
+def test_names_that_are_no_entries_are_refused(names: Any) -> None:
+    with pytest.raises(ConfigError, match="expected entries, got 'aspirin': write one as Entry"):
+        Gazetteer(names)

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,6 +50,15 @@ def test_it_learns_the_toy_corpus(model: Recogniser, labelled: list[Document]) -
         for a, b in zip(found, labelled, strict=True)
     )
     assert right > 0.9 * len(labelled)
+
+
+@pytest.mark.parametrize("given", [None, 5, b"Rome", {"text": "Rome"}, ["Rome", None]])
+def test_what_is_no_text_is_refused(model: Recogniser, given: Any) -> None:
+    with pytest.raises(ConfigError, match="expected a text"):
+        model.predict(given)
+    texts: Any = ["Rome"]
+    with pytest.raises(ConfigError, match="expected a document, got 'Rome': predict takes texts"):
+        list(model.annotate(texts))
 
 
 def test_an_answer_takes_the_place_of_all_that_was_said(

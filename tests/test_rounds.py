@@ -82,6 +82,7 @@ def run(rounds: Sequence[int], f1s: Sequence[float], patience: int = 2) -> tuple
         ([4], [0.0, 0.0, 0.0, 0.0], 4, 4),
         ([3, 4], [0.1, 0.4, 0.2, 0.0, 0.0, 0.0, 0.0], 7, 2),
         ([2, 2], [0.0, 0.0, 0.0, 0.3], 4, 4),
+        ([3, 4], [0.1, 0.4, 0.2, 0.5, 0.0, 0.0, 0.0], 6, 3),
     ],
 )
 def test_the_best_state_is_kept_and_nothing_is_given_up_before_it_finds_anything(

@@ -371,3 +371,29 @@ def test_what_nobody_comments_on_is_believed(
     found = [{e.label for e in d.entities if e.start == 0} for d in labelled]
     assert found == [{e.label for e in names(d)} for d in labelled]
     assert min(report.accuracy or 0 for report in vote.report()) > 0.7
+
+
+def test_silence_where_a_source_covers_its_type_teaches() -> None:
+    """What one source names and a source that covers the type does not is no entity."""
+    real, more = range(20), range(60)
+
+    def naming(which: range, covers: tuple[str, ...] = ()) -> Source:
+        def propose(document: Document) -> list[Entity]:
+            return [Entity(0, 2, "PER")] if int(document.id or "0") in which else []
+
+        return Source("precise" if covers else "rash", propose, covers)
+
+    vote = Vote([naming(real, ("PER",)), naming(more)], "accuracy")
+    labelled = list(vote.label(Document(TEXT, id=str(i)) for i in range(200)))
+    assert [i for i, document in enumerate(labelled) if document.entities] == list(real)
+
+
+def test_an_ambiguous_answer_is_one_vote_in_all() -> None:
+    both = saying("a", (0, 2, "PER"), (0, 2, "LOC"))
+    assert elected("majority", both, saying("b", (0, 2, "ORG"))) == [(0, 2, "ORG")]
+
+
+def test_an_answer_that_others_deny_weighs_less() -> None:
+    long, inner = (0, 5, "PER"), (3, 5, "PER")
+    sources = [saying("a", long), saying("b", inner), saying("c", inner)]
+    assert elected("majority", *sources) == [inner]

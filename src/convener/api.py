@@ -4,7 +4,7 @@ What needs torch is imported where it is used, so an exported model answers with
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,7 +52,7 @@ def train(
     dev: Texts | None = None,
     experts: int | None = None,
     seed: int | None = None,
-    config: "RunConfig | None" = None,
+    config: "RunConfig | Mapping[str, object] | None" = None,
     listener: Listener | None = None,
     checkpoint: str | Path | None = None,
     resume: bool = False,
@@ -60,12 +60,12 @@ def train(
 ) -> Recogniser:
     """A panel trained by BOND-MoE on distantly labelled documents.
 
-    `experts` and `seed` override those of `config`. `dev` holds gold labels and is used only to
-    choose among states of the run. So many `workers`, processes of their own, train experts at a
-    time; a script that asks for several needs the guard `if __name__ == "__main__":`. With a
-    `checkpoint` folder the run can be stopped and, with `resume`, taken up again, but for that of a
-    language model. The method is that of `convener.recipes.bond`, for a language model that of
-    `convener.recipes.instruct`.
+    `experts` and `seed` override those of `config`, which may be plain data. `dev` holds gold
+    labels and is used only to choose among states of the run. So many `workers`, processes of their
+    own, train experts at a time; a script that asks for several needs the guard
+    `if __name__ == "__main__":`. With a `checkpoint` folder the run can be stopped and, with
+    `resume`, taken up again, but for that of a language model. The method is that of
+    `convener.recipes.bond`, for a language model that of `convener.recipes.instruct`.
 
     Raises:
         ConfigError: settings that do not fit the data.
@@ -73,10 +73,12 @@ def train(
     """
     from convener.recipes.instruct import Instructed, check_plain, instruct
     from convener.recipes.portrait import page
-    from convener.recipes.run import RunConfig, Trained, override, train_panel
+    from convener.recipes.run import RunConfig, Trained, override, parse_config, train_panel
 
     wanted = {"bond.experts": experts, "seed": seed}
-    config = override(config or RunConfig(), {k: v for k, v in wanted.items() if v is not None})
+    if not isinstance(config, RunConfig):
+        config = parse_config(config or {})
+    config = override(config, {k: v for k, v in wanted.items() if v is not None})
     training = list(as_documents(documents))
     gold = list(as_documents(dev)) if dev is not None else None
     folder = Path(checkpoint) if checkpoint is not None else None

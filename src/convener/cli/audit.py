@@ -12,7 +12,7 @@ from convener.cli.console import out, rounds, table
 from convener.cli.label import summary_lines
 from convener.dictionary.audit import Audit, Record
 from convener.errors import ConfigError
-from convener.files import keep_apart, open_output
+from convener.files import check_no_folder, keep_apart, open_output
 
 if TYPE_CHECKING:
     from convener.dictionary.patch import Change
@@ -87,6 +87,7 @@ def _doubts(model: str, corpus: str, patch: str, folds: int, on_error: options.O
     from convener.recipes.audit import judge
     from convener.recipes.run import parse_config
 
+    check_no_folder(Path(patch))
     run = manifest.read_config(Path(model)).card.run
     if "bond" not in run:
         raise ConfigError(
@@ -121,8 +122,9 @@ def lead_lines(result: Audit) -> list[str]:
         names += ", such as " + ", ".join(entry.surface for entry in result.absent[:5])
     lines.append(names)
     if small := result.passed_over:
+        words = {entry.surface.lower(): times for entry, times in small.items()}
         lines.append(
-            f"names in lower case that are passed over: {len(small)}, {small.total()} times, "
+            f"names in lower case that are passed over: {len(words)}, {sum(words.values())} times, "
             f"such as {small.most_common(1)[0][0].surface}: --case ignore matches them"
         )
     if result.gold_entities:

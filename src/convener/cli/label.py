@@ -14,7 +14,7 @@ from convener.dictionary import Labeller, Summary
 from convener.dictionary.labeller import SOURCE
 from convener.dictionary.writing import unlisted_names
 from convener.errors import ConfigError
-from convener.files import keep_apart
+from convener.files import check_no_folder, keep_apart
 from convener.text.documents import Document
 from convener.text.formats import write
 
@@ -57,6 +57,7 @@ def label(
     if rules is not None and nested:
         raise ConfigError("a vote settles on entities that do not overlap: leave out --nested")
     keep_apart(output, texts, dictionary, stop, rules, patch)
+    check_no_folder(Path(output))
     matching = options.Matching(names_label, case, stop, possessives, plurals)
     gazetteer = options.gazetteer(dictionary, matching, on_error)
     changes = Patch(read_changes(patch)) if patch is not None else Patch([])

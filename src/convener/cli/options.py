@@ -10,6 +10,7 @@ import typer
 
 from convener.cli.console import Skipped, err
 from convener.dictionary.gazetteer import Gazetteer
+from convener.dictionary.sources import unread_columns
 from convener.errors import ConfigError
 from convener.text.documents import Document
 from convener.text.formats import Lost, read, told
@@ -102,6 +103,11 @@ def gazetteer(path: str, matching: Matching, on_error: OnError) -> Gazetteer:
     )
     skipped.report()
     lines = []
+    if unread := unread_columns(path):
+        lines.append(
+            f"columns of {path} that are not read: {', '.join(unread)} "
+            "(a synonym is a row of its own)"
+        )
     if loaded.unusable:
         lines.append(
             f"{len(loaded.unusable)} rows of {path} cannot be used: {_some(loaded.unusable)}"

@@ -86,8 +86,8 @@ def _by_workers(
         with share("predict") as progress:
             left_out = predict_file(source, output, work, run, resume, progress)
     except KeyboardInterrupt:
-        kept = f"{output}.parts holds what is done, --resume takes it up"
-        err.print(f"convener: stopped: {kept}", markup=False)
+        done = f"{output}.parts holds what is done, --resume takes it up"
+        err.print(f"convener: stopped: {done}", markup=False)
         raise
     skipped = Skipped()
     for cause in left_out:

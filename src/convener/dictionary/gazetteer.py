@@ -17,7 +17,7 @@ from convener.dictionary.finder import Finder, Match
 from convener.dictionary.listed import Listed, keys_of
 from convener.dictionary.normal import key
 from convener.dictionary.sources import entry_of, read_rows
-from convener.errors import DataError
+from convener.errors import ConfigError, DataError, short
 from convener.text.formats.lines import OnError
 
 __all__ = ["Case", "Entry", "Gazetteer", "Match"]
@@ -47,6 +47,11 @@ class Gazetteer:
     ) -> None:
         listed = Listed(possessives, plurals)
         for entry in entries:
+            if not isinstance(entry, Entry):
+                raise ConfigError(
+                    f"expected entries, got {short(entry)}: "
+                    'write one as Entry("aspirin", "DRUG"), or read a file with Gazetteer.from_file'
+                )
             listed.add(entry)
         self._use(listed, stop)
 

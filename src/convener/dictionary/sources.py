@@ -19,7 +19,7 @@ from convener.text.formats.lines import Line, OnError, numbered_lines
 COLUMNS = ("surface", "label", "id", "case", "priority")
 ALIASES = {"name": "surface", "term": "surface", "type": "label", "class": "label"}
 ROW_LINES = 20
-FEWEST_IDS = 20
+FEWEST_IDS, ALL_IDS = 20, 8
 
 Cells = tuple[Line, list[str]]
 Row = tuple[str, dict[str, str]]
@@ -73,6 +73,11 @@ def _table(lines: Iterator[Line], delimiter: str, on_error: OnError) -> Iterator
         return iter(())
     line, cells = first
     header = _header(cells)
+    if len(cells) == 1 and (other := next((c for c in "\t;" if c in cells[0]), None)):
+        raise line.error(
+            f"expected columns apart by {delimiter!r}, got {other!r} in {short(cells[0])}: save it "
+            "as .csv with commas, or as .tsv with tabs"
+        )
     if not header:
         return _guessed(itertools.chain([first], rows))
     if "surface" not in header:
@@ -86,9 +91,9 @@ def _guessed(rows: Iterable[Cells]) -> Iterator[Row]:
     count = 0
     for line, cells in rows:
         count += 1
-        types.update(cell.strip() for cell in cells[1:2])
+        types.update(filter(None, (cell.strip() for cell in cells[1:2])))
         yield _row(line, cells, COLUMNS)
-    if len(types) > max(FEWEST_IDS, count / 2):
+    if len(types) > max(FEWEST_IDS, count / 2) or len(types) == count >= ALL_IDS:
         raise DataError(
             f"{line.path}: expected types in the second column of a table without a header, got "
             f"{len(types):,} different ones in {count:,} rows, such as {short(min(types))}: "
@@ -106,7 +111,23 @@ def _header(cells: list[str]) -> tuple[str, ...]:
     if {"surface", "label"} & set(given):
         return tuple(given)
     header = tuple(ALIASES.get(cell, cell) for cell in given)
-    return header if header[0] == "surface" or {"surface", "label"} <= set(header) else ()
+    named = header[0] == "surface" or "label" in header[1:] or {"surface", "label"} <= set(header)
+    return header if named else ()
+
+
+def unread_columns(path: str | Path) -> list[str]:
+    """The columns of a table's header that say nothing of names here."""
+    delimiter = {".csv": ",", ".tsv": "\t"}.get(Path(path).suffix.lower())
+    if delimiter is None:
+        return []
+    lines = (line for line in numbered_lines(path, lambda _: None) if line.text.strip())
+    _, cells = next(_cells(lines, delimiter, lambda _: None), (None, [""]))
+    header = _header(cells)
+    return [
+        cell.strip()
+        for cell, column in zip(cells, header, strict=False)
+        if column not in COLUMNS and cell.strip()
+    ]
 
 
 def _cells(lines: Iterator[Line], delimiter: str, on_error: OnError) -> Iterator[Cells]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
-from convener.errors import ConfigError
+from convener.errors import ConfigError, short
 from convener.evaluation.calibration import tempered
 from convener.inference import hub
 from convener.inference.card import Card
@@ -110,7 +110,7 @@ class Recogniser:
         ones the best that do not overlap stay.
 
         Raises:
-            ConfigError: the threshold is no probability, or a path was given for text.
+            ConfigError: the threshold is no probability, or what was given is no text.
         """
         if isinstance(texts, Path):
             raise ConfigError(
@@ -120,7 +120,9 @@ class Recogniser:
         if isinstance(texts, str):
             (answer,) = self.annotate([Document(texts)], threshold=threshold, flat=flat)
             return list(answer.entities)
-        found = self.annotate(map(Document, texts), threshold=threshold, flat=flat)
+        if isinstance(texts, bytes | Mapping) or not isinstance(texts, Iterable):
+            raise ConfigError(f"expected a text or several, got {short(texts)}")
+        found = self.annotate(map(_text, texts), threshold=threshold, flat=flat)
         answers = (list(document.entities) for document in found)
         return list(answers) if isinstance(texts, list) else answers
 
@@ -130,9 +132,13 @@ class Recogniser:
         """The documents, in order, with the model's entities in place of any they had.
 
         `threshold` and `flat` are those of `predict`.
+
+        Raises:
+            ConfigError: the threshold is no probability, or what was given is no document.
         """
         checked(threshold)
-        answered = itertools.chain.from_iterable(map(self._answering.annotate, _chunks(documents)))
+        chunks = _chunks(map(_document, documents))
+        answered = itertools.chain.from_iterable(map(self._answering.annotate, chunks))
         sure = (tempered(document, self.card.temperature) for document in answered)
         return (kept(document, threshold, flat) for document in sure)
 
@@ -238,6 +244,18 @@ class Recogniser:
                 "use the folder that it was exported from"
             )
         return self._answering
+
+
+def _text(given: object) -> Document:
+    if not isinstance(given, str):
+        raise ConfigError(f"expected a text, got {short(given)}")
+    return Document(given)
+
+
+def _document(given: object) -> Document:
+    if not isinstance(given, Document):
+        raise ConfigError(f"expected a document, got {short(given)}: predict takes texts")
+    return given
 
 
 def _chunks(documents: Iterable[Document]) -> Iterator[list[Document]]:
