@@ -148,7 +148,8 @@ def test_a_user_audits_reviews_and_applies(
     assert all(change.accept for change in read_changes(patch))
     line = refusal("audit", tmp_path / "model", tmp_path / "labelled.jsonl")
     assert "give --patch FILE" in line
-    line = refusal("audit", tmp_path / "nowhere", tmp_path / "labelled.jsonl", "--patch", tmp_path)
+    folder = ["--patch", tmp_path]
+    line = refusal("audit", tmp_path / "model", tmp_path / "labelled.jsonl", *folder)
     assert "got the folder" in line
 
 
