@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from convener import __version__
 from convener.cli.console import out
 from convener.cli.stopping import stoppable
 from convener.errors import DataError
@@ -86,6 +87,10 @@ def place(
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_shows_an_example(verb: str) -> None:
     assert f"convener {verb}" in convener(verb, "--help").stdout.split("Example:")[1]
+
+
+def test_it_tells_its_version() -> None:
+    assert convener("--version").stdout.strip() == __version__
 
 
 def test_label_writes_documents_and_a_summary(place: Workplace, tmp_path: Path) -> None:

@@ -7,10 +7,12 @@ SIGTERM, by which schedulers end work, is taken for it.
 import os
 import signal
 import sys
+from typing import Annotated
 
 import typer
 from safetensors import SafetensorError
 
+from convener import __version__
 from convener.cli import (
     adapt,
     audit,
@@ -30,9 +32,15 @@ from convener.cli import (
 )
 from convener.errors import ConvenerError, short
 
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        print(__version__)
+        raise typer.Exit
+
+
 app = typer.Typer(
     name="convener",
-    help="Named-entity recognition from raw text and a dictionary, without hand labels.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -43,6 +51,17 @@ VERBS = (
     *(predict.predict, info.info, adapt.adapt, convert.convert),
     *(audit.audit, review.review, export.export, distill.distill, serve.serve),
 )
+
+
+@app.callback()
+def _of_all(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Its number.")
+    ] = False,
+) -> None:
+    """Named-entity recognition from raw text and a dictionary, without hand labels."""
+
+
 for verb in VERBS:
     app.command()(verb)
 app.add_typer(experts.app, name="experts")
