@@ -239,6 +239,8 @@ def _train_model(
             f"see {output / 'training.html'}",
             markup=False,
         )
+    if model.card.dev_f1 == 0:
+        err.print("nothing on dev was found right: more --dev or more text may tell", markup=False)
     if run.model != "generator" and len(model.panel.experts) < run.bond.experts:
         err.print(
             f"one expert, not {run.bond.experts}: on dev nothing was better than the model from "

@@ -167,7 +167,7 @@ class Desk:
             gone.cancel()
         if gone.done() and not gone.cancelled():
             raise Refusal(GONE, "the client has gone")
-        raise busy(f"no answer within {self.limits.seconds:g} seconds")
+        raise busy(f"no answer within {self.limits.seconds:g} seconds, send less at a time")
 
 
 def _questions(desk: Desk) -> APIRouter:

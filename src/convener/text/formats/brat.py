@@ -76,7 +76,7 @@ def _document(path: Path, name: str, lost: Counter[str]) -> Document:
         content = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError:
         raise DataError(
-            f"{path}: expected UTF-8 text: convert the file, then annotate it"
+            f"{path}: expected UTF-8 text: convert the file, before it is annotated"
         ) from None
     if "\x00" in content:
         raise DataError(f"{path}: expected text, got a NUL character: this looks like binary data")

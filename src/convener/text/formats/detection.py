@@ -62,6 +62,11 @@ def of_place(path: Path) -> Literal["spacy", "brat", "datasets"] | None:
             f"{path}: expected a folder of .txt files alone, of brat's pairs of .txt and .ann, or "
             f"a saved dataset, got one with {found}: {_INSTEAD}"
         )
+    if path.suffix.lower() == ".gz":
+        raise DataError(
+            f"{path}: expected text or labelled documents, got .gz: zcat it into the command, "
+            "which reads - as standard input"
+        )
     if path.suffix.lower() in _OTHER:
         raise DataError(
             f"{path}: expected text or labelled documents, got {path.suffix}: {_INSTEAD}"
