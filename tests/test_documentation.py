@@ -144,7 +144,19 @@ def test_the_settings_on_the_page_exist() -> None:
         assert name in config[section]
 
 
+def anchors(page: Path) -> set[str]:
+    """What links to parts of a page may name: its headings as GitHub writes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def test_links_between_pages_lead_somewhere() -> None:
+    parts = 0
     for page in PAGES:
-        for target in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists()
+        for link in re.findall(r"\]\((?!http)([^)]+)\)", page.read_text(encoding="utf-8")):
+            target, _, part = link.partition("#")
+            there = page.parent / target if target else page
+            assert there.exists(), link
+            assert not part or part in anchors(there), link
+            parts += bool(part)
+    assert parts > 10

@@ -233,3 +233,8 @@ def test_counts_of_parts_add_up_to_those_of_their_documents() -> None:
     groups = by_group(score(gold, found).documents, gold)
     assert [(part.gold, part.predicted) for part in groups] == [(2, 1), (1, 1), (1, 1)]
     assert sum(groups, Score()) == score(gold, found).exact
+
+
+def test_a_name_is_the_same_in_any_case_and_spacing() -> None:
+    assert normal("New\n  YORK") == normal("new york") == "new york"
+    assert normal("newyork") != normal("new york")

@@ -106,6 +106,13 @@ def test_experts_are_each_alone(client: TestClient, models: dict[str, Recogniser
     assert [len(o["documents"]) for o in opinions] == [3, 3, 3]
     whole = models["panel"].predict(TEXT)
     assert [e["label"] for e in opinions[0]["documents"][2]["entities"]] == [e.label for e in whole]
+    for opinion, alone in zip(opinions[1:], models["panel"].alone, strict=True):
+        said = opinion["documents"][2]["entities"]
+        assert [(e["start"], e["end"], e["label"]) for e in said] == [
+            (e.start, e.end, e.label) for e in alone.predict(TEXT)
+        ]
+        scores = [e.score for e in alone.predict(TEXT)]
+        assert [e["score"] for e in said] == pytest.approx(scores, abs=1e-3)
     (single,) = post(client, "experts", texts=[TEXT], model="reader")["opinions"]  # type: ignore[misc]
     assert single["expert"] == "together"
 
