@@ -1,5 +1,6 @@
 """Votes: the laws of each way to count them, and what EM learns about sources."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -105,6 +106,16 @@ def test_the_order_of_sources_does_not_matter(by: By, panel: list[Spans], random
     assert list(Vote(shuffled, by).label([Document(TEXT)])) == list(
         Vote(sources, by).label([Document(TEXT)])
     )
+
+
+def test_stretches_that_weigh_alike_are_told_apart_by_length_in_any_order() -> None:
+    last = saying("a", (9, 14, "LOC"))
+    many = saying("b", (0, 2, "ORG"), (0, 5, "PER"), (0, 8, "LOC"), (3, 11, "PER"))
+    again = saying("c", (9, 14, "LOC"))
+    found = {
+        tuple(elected("accuracy", *order)) for order in itertools.permutations([last, many, again])
+    }
+    assert found == {((0, 8, "LOC"), (9, 14, "LOC"))}
 
 
 @every_way

@@ -79,10 +79,11 @@ def dawid_skene(
     posterior = votes / votes.sum(axis=1, keepdims=True)
     prior, knows = counts @ posterior / counts.sum(), np.full(sources, _RIGHT)
     likelihoods: list[float] = []
-    meant = np.repeat(answers[:, :, None], classes, axis=2)
+    confusion, likely = np.ones((sources, classes, classes)), np.ones((items, sources, classes))
     for _ in range(_STEPS):
         expected = posterior * counts[:, None]
-        seen = np.einsum("iy,isyl->syl", expected, meant)
+        share = expected[:, None] / likely
+        seen = confusion * np.einsum("isy,isl->syl", share, answers)
         knew = np.einsum("sll->sl", seen) * _knew(knows, prior)
         guesses = (seen.sum(axis=1) - knew)[guessing]
         prior = expected.sum(axis=0) + guesses.sum(axis=0) + 1
@@ -92,7 +93,7 @@ def dawid_skene(
         rows /= rows.sum(axis=2, keepdims=True)
         tied = knows[:, None, None] * np.eye(classes) + (1 - knows[:, None, None]) * prior
         confusion = np.where(guessing[:, None, None], tied, rows)
-        posterior, evidence, meant = _expect(answers, prior, confusion)
+        posterior, evidence, likely = _expect(answers, prior, confusion)
         penalty = np.log(prior).sum() + (imagined * np.log(rows[~guessing])).sum()
         right, wrong = np.log(knows[guessing]), np.log(1 - knows[guessing])
         penalty += _IMAGINED * (_RIGHT * right + (1 - _RIGHT) * wrong).sum()
@@ -109,11 +110,10 @@ def _knew(knows: Floats, prior: Floats) -> Floats:
 
 
 def _expect(answers: Floats, prior: Floats, confusion: Floats) -> tuple[Floats, Floats, Floats]:
-    """Posteriors (I, C), the log-likelihood of each item (I), and what was meant (I, S, C, C)."""
-    meant = answers[:, :, None] * confusion
-    likely = meant.sum(axis=3)
+    """Posteriors (I, C), the log-likelihood of each item (I), and P(answer | class) (I, S, C)."""
+    likely = np.einsum("isl,syl->isy", answers, confusion)
     likely[~answers.any(axis=2)] = 1
     joint = np.log(prior) + np.log(likely).sum(axis=1)
     peak = joint.max(axis=1, keepdims=True)
     evidence = peak[:, 0] + np.log(np.exp(joint - peak).sum(axis=1))
-    return np.exp(joint - evidence[:, None]), evidence, meant / likely[..., None]
+    return np.exp(joint - evidence[:, None]), evidence, likely

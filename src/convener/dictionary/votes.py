@@ -215,7 +215,7 @@ def _learned(cases: Counter[Opinions], silent: Counter[Opinions]) -> dict[Opinio
         belief = dict(zip(labels, posterior[1:], strict=True))
         chosen = _best(case, belief, _CLEAR) if posterior[0] <= 0.5 else []
         scores = {label: round(belief[label], 4) for label in chosen}
-        verdicts[case] = Verdict(scores, 1 - posterior[0], belief)
+        verdicts[case] = Verdict(scores, round(1 - posterior[0], 9), belief)
     return verdicts
 
 
