@@ -64,7 +64,8 @@ def test_texts_and_labels_are_read_back_to_the_character(
     tmp_path_factory: pytest.TempPathFactory, format: Format, documents: list[Document]
 ) -> None:
     expected = list(fitted(documents, format, Counter()))
-    assume(expected and not expected[0].text.startswith("\ufeff"))
+    begins_a_file = expected if format == "brat" else expected[:1]
+    assume(expected and not any(d.text.startswith("\ufeff") for d in begins_a_file))
     back = through(
         tmp_path_factory.mktemp("close"), [replace(d, id=None) for d in documents], format
     )
