@@ -335,7 +335,7 @@ def test_the_schedule(
 ) -> None:
     changes = {"tagger.encoder": str(tiny_encoder), "bond.experts": experts, "bond.ema": 0.5}
     learning = [1, experts, experts][: len(rounds)]
-    for whole_pass, steps in ((2.1, 50), (70.4, 70), (500.0, 100)):
+    for whole_pass, steps in ((2.1, 50), (70.4, 70), (188.0, 100), (500.0, 167), (5e4, 300)):
         monkeypatch.setattr(f"{Bond.__module__}.steps_of_a_pass", lambda *_, n=whole_pass: n)
         recipe = believing(labelled, override(base, changes))
         stages = recipe.stages()

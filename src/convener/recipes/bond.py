@@ -51,6 +51,7 @@ Figures = dict[str, object]
 Round = Callable[[int, int], Figures]
 
 MIN_ROUND_STEPS, MAX_ROUND_STEPS = 50, 100
+LONG_ROUND_PASS, MAX_LONG_ROUND_STEPS = 1 / 3, 300
 
 
 class Bond(Recipe):
@@ -105,8 +106,9 @@ class Bond(Recipe):
         return stages
 
     def _round_steps(self) -> int:
-        steps = steps_of_a_pass(self.corpus.examples, self.optimiser)
-        return min(max(round(steps), MIN_ROUND_STEPS), MAX_ROUND_STEPS)
+        a_pass = steps_of_a_pass(self.corpus.examples, self.optimiser)
+        steps = min(max(round(a_pass), MIN_ROUND_STEPS), MAX_ROUND_STEPS)
+        return max(steps, min(round(LONG_ROUND_PASS * a_pass), MAX_LONG_ROUND_STEPS))
 
     def _stage(self, name: str, experts: int, rounds: int, steps: int, round_: Round) -> Stage:
         def open_() -> list[Learner]:
