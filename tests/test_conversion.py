@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from convener.errors import DataError
@@ -60,12 +60,12 @@ def test_what_a_format_holds_is_read_back_to_the_character(
 @pytest.mark.parametrize("format", ["text", "conll", "brat"])
 @FAST
 @given(documents=st.lists(free_documents(), min_size=1, max_size=3))
+@example(documents=[Document("It rains."), Document("\ufeffIt rains.")])
 def test_texts_and_labels_are_read_back_to_the_character(
     tmp_path_factory: pytest.TempPathFactory, format: Format, documents: list[Document]
 ) -> None:
     expected = list(fitted(documents, format, Counter()))
-    begins_a_file = expected if format == "brat" else expected[:1]
-    assume(expected and not any(d.text.startswith("\ufeff") for d in begins_a_file))
+    assume(expected and (format == "brat" or not expected[0].text.startswith("\ufeff")))
     back = through(
         tmp_path_factory.mktemp("close"), [replace(d, id=None) for d in documents], format
     )

@@ -43,6 +43,7 @@ _FLAT = frozenset({"conll", "datasets"})
 _LABELS_WITHOUT_SPACE = frozenset({"conll", "brat"})
 _HARMLESS = _ALL - {"unknown stretches", "types looked for"} | {
     *("names of groups", "spacing", "words cut", "text outside words", "line breaks"),
+    "marks of byte order",
 }
 
 
@@ -88,6 +89,8 @@ def _fit(document: Document, format: Format, lost: Lost) -> Document | None:
     if format in _FLAT:
         document = _flat(document, lost)
     document = _without(document, _HOLDS[format], lost)
+    if format == "brat" and not document.entities:
+        return _unmarked(document, lost)
     if format == "conll":
         lost["names of groups"] += document.group is not None
         if not document.tokens:
@@ -104,6 +107,13 @@ def _plain(document: Document, lost: Lost) -> Document | None:
     lost["line breaks"] += sum(document.text.count(end) for end in "\r\n")
     text = document.text.translate({10: " ", 13: " "})
     return replace(_without(replace(document, entities=()), _HOLDS["text"], lost), text=text)
+
+
+def _unmarked(document: Document, lost: Lost) -> Document:
+    """A text that nothing tells to begin with U+FEFF: no offset of an entity counts it."""
+    text = document.text.lstrip("\ufeff")
+    lost["marks of byte order"] += len(document.text) - len(text)
+    return replace(document, text=text)
 
 
 def _without(document: Document, holds: frozenset[str], lost: Lost) -> Document:
