@@ -248,10 +248,12 @@ class Believing(Bond):
         return 0.0
 
 
-def believing(documents: list[Document], config: RunConfig) -> Believing:
+def believing(
+    documents: list[Document], config: RunConfig, kind: type[Believing] = Believing
+) -> Believing:
     expert = make_expert(documents, labels_of(documents), config)
-    kinds = config.bond, config.optimiser, config.seed, Accelerator(), Silence()
-    return Believing(documents, expert, *kinds)
+    rest = config.bond, config.optimiser, config.seed, Accelerator(), Silence()
+    return kind(documents, expert, *rest)
 
 
 def beliefs(recipe: Bond, explains: Callable[[int], bool]) -> list[Rows]:
@@ -360,10 +362,7 @@ def test_every_round_of_every_expert_draws_anew(
                 learner.steps += 10
             return 0.0
 
-    config = run_config(experts=2, refresh=1)
-    expert = make_expert(labelled, labels_of(labelled), config)
-    kinds = config.bond, config.optimiser, config.seed, Accelerator(), Silence()
-    recipe = Seeded(labelled, expert, *kinds)
+    recipe = believing(labelled, run_config(experts=2, refresh=1), Seeded)
     recipe.said = [beliefs(recipe, lambda _: True)] * 2
     for stage in recipe.stages():
         recipe.learners = stage.open()

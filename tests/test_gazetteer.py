@@ -238,6 +238,7 @@ def test_columns_that_are_not_read_are_known(tmp_path: Path) -> None:
     assert unread("a.tsv", "term\tclass\tid\ncodeine\tDRUG\t7\n") == []
     assert unread("b.csv", "aspirin,DRUG,B01\n") == unread("c.csv", "") == []
     assert unread("d.txt", "name,note\n") == []
+    assert unread("e.csv", ",,\nname,type,code\naspirin,DRUG,B01\n") == ["code"]
 
 
 def test_unusable_rows_are_listed_with_their_place(tmp_path: Path) -> None:

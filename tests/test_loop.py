@@ -13,8 +13,6 @@ from convener.text.documents import Document
 from convener.training.corpus import Corpus
 from convener.training.loop import Learner, OptimiserConfig, follow, parameter_groups
 
-MakeLearner = Callable[..., Learner]
-
 
 @pytest.fixture
 def tagger(tiny_encoder: Path) -> Callable[[int], Tagger]:
@@ -25,8 +23,7 @@ def tagger(tiny_encoder: Path) -> Callable[[int], Tagger]:
 
 def learnt(expert: Tagger, documents: list[Document], config: OptimiserConfig) -> list[list[float]]:
     """The rates of each of ten steps, by group of parameters."""
-    corpus, learner = Corpus(documents, expert), None
-    rates: list[list[float]] = []
+    corpus, rates = Corpus(documents, expert), list[list[float]]()
     learner = Learner(expert, "stage", config, 10, Accelerator())
 
     def note() -> None:

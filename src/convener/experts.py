@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -41,9 +40,6 @@ from convener.recipes.run import (
 )
 from convener.text.documents import Document, group_indices, labels_of
 from convener.training.progress import Listener
-
-if TYPE_CHECKING:
-    from convener.models.generator import Generator
 
 
 def train_expert(
@@ -95,6 +91,8 @@ def train_expert(
     questions = questions_for(labels, config.reader.questions)
     settings = settled(training, list(questions), config.reader, config.words == "mixed")
     kept = Path(checkpoint) if checkpoint is not None else None
+    made: Instructed | Trained
+    learnt: Adapter
     with _gone_if_refused(folder):
         shelf = _opened(folder, config, base)
         if name in shelf.names:
@@ -104,7 +102,8 @@ def train_expert(
         if config.model == "generator":
             generator = shelf.generator(tuple(questions), config.language_model)
             config = config.model_copy(update={"generator": generator.config})
-            made, learnt = _taught(generator, training, config, gold, listener)
+            made = instruct(training, config, gold, listener, generator)
+            learnt = generator.changes()
         else:
             begun = shelf.reader(questions, settings)
             _check_reader(config.reader, begun.config, folder)
@@ -133,21 +132,9 @@ def train_expert(
     return card
 
 
-def _taught(
-    generator: "Generator",
-    training: Sequence[Document],
-    config: RunConfig,
-    gold: Sequence[Document] | None,
-    listener: Listener | None,
-) -> tuple[Instructed | Trained, Adapter]:
-    """A trained language model, and how it differs from its base."""
-    made = instruct(training, config, gold, listener, generator)
-    return made, generator.changes()
-
-
 def _changed(
     before: Reader, teach: Callable[..., Trained], lora: LoraSettings, seed: int
-) -> tuple[Instructed | Trained, Adapter]:
+) -> tuple[Trained, Adapter]:
     """A reader trained with LoRA, and how it differs from the one before."""
     student = before.clone()
     inject(student, lora, seed)

@@ -35,7 +35,7 @@ class Labeller:
             for match in self._matches(document)
             for entry in {entry.label: entry for entry in reversed(match.entries)}.values()
         )
-        labelled = replace(document, entities=entities, unknown=(), types=None)
+        labelled = document.relabelled(entities)
         return replace(labelled, unknown=unlisted_names(labelled)) if self.abstain else labelled
 
     def _matches(self, document: Document) -> list[Match]:

@@ -19,6 +19,7 @@ from convener.text.formats.lines import Line, OnError, numbered_lines
 COLUMNS = ("surface", "label", "id", "case", "priority")
 ALIASES = {"name": "surface", "term": "surface", "type": "label", "class": "label"}
 ROW_LINES = 20
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
 FEWEST_IDS, ALL_IDS = 20, 8
 
 Cells = tuple[Line, list[str]]
@@ -40,8 +41,8 @@ def read_rows(path: str | Path, on_error: OnError | None = None) -> Iterator[Row
     on_error = on_error or refuse
     ending = Path(path).suffix.lower()
     lines = (line for line in numbered_lines(path, on_error) if line.text.strip())
-    if ending in {".csv", ".tsv"}:
-        return _table(lines, "," if ending == ".csv" else "\t", on_error)
+    if ending in DELIMITERS:
+        return _table(lines, DELIMITERS[ending], on_error)
     if ending in {".jsonl", ".ndjson", ".json"}:
         return _json(lines, on_error)
     return ((f"{line.path}:{line.number}", {"surface": line.text}) for line in lines)
@@ -67,7 +68,7 @@ def entry_of(row: dict[str, str], label: str | None, case: Case) -> Entry:
 
 
 def _table(lines: Iterator[Line], delimiter: str, on_error: OnError) -> Iterator[Row]:
-    rows = (row for row in _cells(lines, delimiter, on_error) if any(c.strip() for c in row[1]))
+    rows = _filled(_cells(lines, delimiter, on_error))
     first = next(rows, None)
     if first is None:
         return iter(())
@@ -117,17 +118,22 @@ def _header(cells: list[str]) -> tuple[str, ...]:
 
 def unread_columns(path: str | Path) -> list[str]:
     """The columns of a table's header that say nothing of names here."""
-    delimiter = {".csv": ",", ".tsv": "\t"}.get(Path(path).suffix.lower())
-    if delimiter is None:
+    ending = Path(path).suffix.lower()
+    if ending not in DELIMITERS:
         return []
     lines = (line for line in numbered_lines(path, lambda _: None) if line.text.strip())
-    _, cells = next(_cells(lines, delimiter, lambda _: None), (None, [""]))
+    rows = _filled(_cells(lines, DELIMITERS[ending], lambda _: None))
+    _, cells = next(rows, (None, [""]))
     header = _header(cells)
     return [
         cell.strip()
         for cell, column in zip(cells, header, strict=False)
         if column not in COLUMNS and cell.strip()
     ]
+
+
+def _filled(rows: Iterable[Cells]) -> Iterator[Cells]:
+    return (row for row in rows if any(cell.strip() for cell in row[1]))
 
 
 def _cells(lines: Iterator[Line], delimiter: str, on_error: OnError) -> Iterator[Cells]:

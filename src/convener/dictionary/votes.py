@@ -17,7 +17,7 @@ Boundaries that still overlap are settled by weight, then by length: the result 
 from bisect import bisect_left, insort
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
 import numpy as np
@@ -125,7 +125,7 @@ class Vote:
             for span in settled(verdicts)
             for label, score in sorted(verdicts[span].labels.items())
         )
-        return replace(document, entities=entities, unknown=(), types=None)
+        return document.relabelled(entities)
 
     def _verdict(self, case: Opinions) -> Verdict:
         if case not in self._verdicts:

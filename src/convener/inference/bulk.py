@@ -151,8 +151,8 @@ def _left_out(parts: Iterable[Path]) -> Iterator[str]:
 def _described(work: Work, source: Path) -> str:
     """Everything that decides the answers to items that are not bad, as text."""
     stat = source.stat()
-    told = asdict(work) | {"parts": None, "model": sha256(Path(work.model) / CONFIG)}
-    del told["on_error"]
+    told = asdict(work) | {"model": sha256(Path(work.model) / CONFIG)}
+    told |= {"parts": None, "on_error": None}
     size = {"bytes": stat.st_size, "changed": stat.st_mtime_ns, "stretch": STRETCH_BYTES}
     return json.dumps(told | {"source": str(source.resolve())} | size, indent=1)
 

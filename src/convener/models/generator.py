@@ -7,7 +7,6 @@ asked for types that they were not taught.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Self
@@ -165,7 +164,7 @@ class Generator:
             parsed = self.instructions.understood(document, own, said, nested)
             self.malformed += len(parsed.malformed)
             self.reasons += parsed.malformed[: _KEPT_REASONS - len(self.reasons)]
-            annotated.append(replace(document, entities=parsed.entities, unknown=(), types=None))
+            annotated.append(document.relabelled(parsed.entities))
         return annotated
 
     def changes(self) -> dict[str, LowRank]:

@@ -39,12 +39,7 @@ def decoded(
 ) -> list[Document]:
     """The documents with the entities of their probabilities in place of any labels they had."""
     return [
-        replace(
-            document,
-            entities=layout.decode(document, rows) if len(rows) else (),
-            unknown=(),
-            types=None,
-        )
+        document.relabelled(layout.decode(document, rows) if len(rows) else ())
         for document, rows in zip(documents, answers, strict=True)
     ]
 

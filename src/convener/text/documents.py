@@ -13,7 +13,7 @@ A distant label has four states, and each word of a document is in one of them:
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
 from convener.errors import DataError
@@ -92,6 +92,10 @@ class Document:
     def surface(self, entity: Entity) -> str:
         """The text of an entity."""
         return self.text[entity.start : entity.end]
+
+    def relabelled(self, entities: Iterable[Entity]) -> "Document":
+        """The document with these entities alone, all of it looked at for all types."""
+        return replace(self, entities=tuple(entities), unknown=(), types=None)
 
 
 def check_span(span: Offsets, length: int, what: str) -> None:

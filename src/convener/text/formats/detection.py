@@ -39,6 +39,7 @@ _OTHER = {
     ".zip",
 }
 _INSTEAD = 'write its texts as JSON Lines, {"text": "…"} a line'
+_UNPACKED = "zcat it into the command, which reads - as standard input"
 _DOCBIN = b"\x78\x9c"
 _LIST = re.compile(r"\[\s*(\{|\]|$)")
 _LINES = 30
@@ -62,15 +63,9 @@ def of_place(path: Path) -> Literal["spacy", "brat", "datasets"] | None:
             f"{path}: expected a folder of .txt files alone, of brat's pairs of .txt and .ann, or "
             f"a saved dataset, got one with {found}: {_INSTEAD}"
         )
-    if path.suffix.lower() == ".gz":
-        raise DataError(
-            f"{path}: expected text or labelled documents, got .gz: zcat it into the command, "
-            "which reads - as standard input"
-        )
     if path.suffix.lower() in _OTHER:
-        raise DataError(
-            f"{path}: expected text or labelled documents, got {path.suffix}: {_INSTEAD}"
-        )
+        way = _UNPACKED if path.suffix.lower() == ".gz" else _INSTEAD
+        raise DataError(f"{path}: expected text or labelled documents, got {path.suffix}: {way}")
     if path.suffix.lower() == ".ann":
         return "brat"
     if not path.is_file():
