@@ -173,7 +173,7 @@ def train(data: Data, method: Method, config):
     from convener.recipes.bond import Bond
     from convener.recipes.run import train_panel
     from convener.text.documents import labels_of
-    from convener.training.progress import Silence
+    from convener.training.progress import Log
 
     training = data.gold if method.base == "gold" else data.distant
     dev = {"dev": data.dev, "test": data.test, "nothing": None}[method.chooses]
@@ -183,7 +183,7 @@ def train(data: Data, method: Method, config):
         expert = baselines.RawTagger.create(labels_of(training), config.tagger, config.seed)
     stages: list[list] = []
 
-    class Stages(Silence):
+    class Stages(Log):
         def stage_done(self, name: str, experts: Sequence) -> None:
             stages.append(Panel(experts).annotate(data.test))
 

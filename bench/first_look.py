@@ -49,7 +49,7 @@ def run(set: str, method: str, seed: int, encoder: str) -> list[jobs.Row]:
     from convener.panel.panel import Panel
     from convener.recipes.run import SUPERVISED, RunConfig, override
     from convener.text.formats import read
-    from convener.training.progress import Silence
+    from convener.training.progress import Log
 
     root = Path(os.environ["CONVENER_DATA"]) / "distant" / set
     began = time.monotonic()
@@ -81,7 +81,7 @@ def run(set: str, method: str, seed: int, encoder: str) -> list[jobs.Row]:
         add("dictionary", score(documents("train.gold"), distant))
         return found
 
-    class StageOne(Silence):
+    class StageOne(Log):
         def stage_done(self, name: str, experts: Sequence) -> None:
             if method == "bond" and name == "warm-up":
                 add("stage1", score(test, Panel(experts).annotate(test), known))

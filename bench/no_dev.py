@@ -30,7 +30,7 @@ from convener.recipes.rounds import Runner
 from convener.recipes.run import RunConfig, override
 from convener.text.documents import Document, labels_of
 from convener.text.formats import read
-from convener.training.progress import Silence
+from convener.training.progress import Log
 
 RESULTS = Path(__file__).parent / "results" / "no_dev.json"
 
@@ -60,7 +60,7 @@ def row_of(data: str, seed: int) -> dict[str, object]:
     expert = Tagger.create(labels_of(distant), config.tagger, seed)
     curve: list[tuple[float, float]] = []
 
-    class Watch(Silence):
+    class Watch(Log):
         def round(self, record: Mapping[str, object]) -> None:
             panel = Panel(recipe.answering())
             measure = held_out_measure(distant, held, panel.annotate(distant))

@@ -12,13 +12,13 @@ from convener import Document, train
 from convener.errors import ModelError
 from convener.processes import cores, share_of_cores, threads_allowed
 from convener.recipes.run import RunConfig
-from convener.training.progress import Silence
+from convener.training.progress import Log
 from tests.test_bond import same
 
 MakeConfig = Callable[..., RunConfig]
 
 
-class Steps(Silence):
+class Steps(Log):
     """Counts steps, those announced and those taken, and keeps the figures of each round."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ def test_experts_learn_the_same_side_by_side_as_one_after_another(
     assert not active_children()
 
 
-class Interrupting(Silence):
+class Interrupting(Log):
     """Does something when the experts have parted and learnt a round."""
 
     def __init__(self, act: Callable[[], None]) -> None:
@@ -90,7 +90,7 @@ def test_one_expert_needs_no_other_process(
     def alone() -> None:
         assert not active_children()
 
-    class Watching(Silence):
+    class Watching(Log):
         def round(self, record: Mapping[str, object]) -> None:
             alone()
 

@@ -26,12 +26,12 @@ from convener.recipes.rounds import Runner
 from convener.recipes.run import SUPERVISED, RunConfig, make_expert, override, parse_config
 from convener.recipes.settings import parsed
 from convener.text.documents import labels_of
-from convener.training.progress import Silence
+from convener.training.progress import Log
 
 MakeConfig = Callable[..., RunConfig]
 
 
-class Stop(Silence):
+class Stop(Log):
     """Stops a run, as Ctrl-C does, at one of its steps."""
 
     def __init__(self, after: int) -> None:
@@ -43,7 +43,7 @@ class Stop(Silence):
             raise KeyboardInterrupt
 
 
-class Rounds(Silence):
+class Rounds(Log):
     """Keeps the figures of each round."""
 
     def __init__(self) -> None:
@@ -99,8 +99,10 @@ def test_a_checkpoint_of_another_run_is_refused(
 ) -> None:
     checkpoint = tmp_path / "checkpoint"
     train(labelled, config=run_config(), checkpoint=checkpoint)
-    with pytest.raises(ConfigError, match="other data or settings"):
+    with pytest.raises(ConfigError, match="of seed 0 in the place of 9, other weights"):
         train(labelled, config=run_config(seed=9), checkpoint=checkpoint, resume=True)
+    with pytest.raises(ConfigError, match="of other documents, other dev documents: "):
+        train(labelled[1:], dev=labelled, config=run_config(), checkpoint=checkpoint, resume=True)
     with pytest.raises(DataError, match="no checkpoint"):
         train(labelled, config=run_config(), checkpoint=tmp_path / "none", resume=True)
 
@@ -115,7 +117,7 @@ def test_a_checkpoint_of_other_pretrained_weights_is_refused(
     weights = load_file(encoder / "model.safetensors")
     weights["embeddings.word_embeddings.weight"] += 1
     save_file(weights, encoder / "model.safetensors", {"format": "pt"})
-    with pytest.raises(ConfigError, match="other data or settings"):
+    with pytest.raises(ConfigError, match="other weights to begin with"):
         train(labelled, config=config, checkpoint=checkpoint, resume=True)
 
 
@@ -148,7 +150,7 @@ def test_experts_stay_apart_under_dev_selection(
 ) -> None:
     apart = {}
 
-    class Experts(Silence):
+    class Experts(Log):
         def stage_done(self, name: str, experts: Sequence[Expert]) -> None:
             states = [torch.cat([p.flatten() for p in e.parameters()]) for e in experts]
             apart[name] = len(states) > 1 and not torch.equal(*states)
@@ -252,7 +254,7 @@ def believing(
     documents: list[Document], config: RunConfig, kind: type[Believing] = Believing
 ) -> Believing:
     expert = make_expert(documents, labels_of(documents), config)
-    rest = config.bond, config.optimiser, config.seed, Accelerator(), Silence()
+    rest = config.bond, config.optimiser, config.seed, Accelerator(), Log()
     return kind(documents, expert, *rest)
 
 

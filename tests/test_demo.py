@@ -10,7 +10,7 @@ from convener.demo import DemoData, load_data
 from convener.demo.compare import compare
 from convener.evaluation.result import evaluation
 from convener.recipes.run import RunConfig, override
-from convener.training.progress import Silence
+from convener.training.progress import Log
 
 TRAPS = ("Jordan", "Washington", "May", "Amazon", "Apple")
 
@@ -81,6 +81,6 @@ def test_the_four_methods_are_compared(
     small = DemoData(data.texts[:40], data.gazetteer, data.test[:20])
     told: list[str] = []
     config = run_config(experts=2, round_steps=1, self_rounds=1)
-    default = compare(small, Silence(), lambda name, _: told.append(name), config)
+    default = compare(small, Log(), lambda name, _: told.append(name), config)
     assert told == ["dictionary", "stage1", "bond", "bond-moe"]
     assert len(default.panel.experts) == 1

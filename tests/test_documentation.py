@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from convener.recipes.run import RunConfig, _settings
+from convener.recipes.run import RunConfig
+from convener.recipes.settings import by_path
 from convener.text.documents import Document
 from convener.text.formats import write
 from tests.test_architecture import PROJECT
@@ -118,7 +119,7 @@ def test_every_setting_is_explained() -> None:
     page = (PROJECT / "docs" / "settings.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([\w.]+)` \|.*\| (.*) \|$", page, re.M)
     assert [name for name, meaning in rows if not meaning.strip()] == []
-    assert {name for name, _ in rows} == set(_settings(RunConfig().model_dump()))
+    assert {name for name, _ in rows} == set(by_path(RunConfig().model_dump()))
 
 
 def test_every_example_is_run() -> None:

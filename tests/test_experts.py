@@ -309,7 +309,7 @@ def test_an_expert_of_other_lora_is_not_taken_up(
     library = tmp_path / "library"
     with pytest.raises(KeyboardInterrupt):
         train_expert(labelled, "one", library, lora=LoraSettings(), listener=Stop(40), **given)
-    with pytest.raises(ConfigError, match="of other data or settings"):
+    with pytest.raises(ConfigError, match=r"of lora\.alpha 32\.0 in the place of 8\.0"):
         train_expert(labelled, "one", library, lora=LoraSettings(alpha=8), resume=True, **given)
 
 

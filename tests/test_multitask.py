@@ -21,7 +21,7 @@ from convener.recipes.multitask import (
     reader_for,
 )
 from convener.recipes.run import RunConfig, make_expert, override, parse_config
-from convener.training.progress import Silence
+from convener.training.progress import Log
 from tests.conftest import DRUGS, PLACES
 
 MakeReader = Callable[..., Reader]
@@ -224,7 +224,7 @@ def test_a_run_repeats(
     assert not same(first, train(nested, config=config, seed=1))
 
 
-class Stages(Silence):
+class Stages(Log):
     """Keeps the figures of each round."""
 
     def __init__(self) -> None:

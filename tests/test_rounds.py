@@ -1,4 +1,4 @@
-"""Which state of a run is kept, by what each round finds on dev."""
+"""Which state of a run is kept, by what each round finds on dev, and what is told of it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from convener.models.expert import Batch, Expert
 from convener.recipes.rounds import Recipe, Runner, Stage, State
 from convener.training.loop import Learner, OptimiserConfig
-from convener.training.progress import Silence
+from convener.training.progress import Log
 
 
 class Counting(Expert):
@@ -66,9 +66,10 @@ def run(rounds: Sequence[int], f1s: Sequence[float], patience: int = 2) -> tuple
         recipe,
         dev_f1=lambda experts: next(found),
         patience=patience,
-        listener=Silence(),
+        listener=Log(),
         checkpoint=None,
-        fingerprint="",
+        data={},
+        settings={},
     )
     history = runner.run()
     return len(history), int(recipe.experts[0].rounds)
@@ -89,3 +90,10 @@ def test_the_best_state_is_kept_and_nothing_is_given_up_before_it_finds_anything
     rounds: list[int], f1s: list[float], seen: int, kept: int
 ) -> None:
     assert run(rounds, f1s) == (seen, kept)
+
+
+def test_a_run_that_nobody_listens_to_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "convener"):
+        run([1, 1], [0.25, 0.5])
+    lines = [message.rsplit(" ", 1)[0] for message in caplog.messages]
+    assert lines == ["0: round=1 dev_f1=25", "1: round=1 dev_f1=50"]

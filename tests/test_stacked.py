@@ -22,7 +22,7 @@ from convener.panel.panel import Panel, annotate_each, log_beliefs
 from convener.recipes.adapt import answers_of
 from convener.recipes.families import Readers
 from convener.text.documents import Document
-from convener.training.progress import Silence
+from convener.training.progress import Log
 from tests.conftest import SIZES
 from tests.test_reader import stirred
 
@@ -239,7 +239,7 @@ def test_they_annotate_as_panels_of_one(base: MakeReader) -> None:
     adapters = {f"expert {seed}": adapter(shared, seed) for seed in range(9)}
     names = list(adapters)
     family = Readers(lambda: shared)
-    made = answers_of(family, adapters.__getitem__, DOCUMENTS, Silence(), names)
+    made = answers_of(family, adapters.__getitem__, DOCUMENTS, Log(), names)
     answers = dict(made)
     assert list(answers) == list(adapters)
     assert len({str(found) for found in answers.values()}) > 5

@@ -138,7 +138,7 @@ def _changed(
     """A reader trained with LoRA, and how it differs from the one before."""
     student = before.clone()
     inject(student, lora, seed)
-    made = teach(expert=student, origin=lora.model_dump_json())
+    made = teach(expert=student, origin={"lora": lora.model_dump(mode="json")})
     reader = made.panel.experts[0].to("cpu")
     assert isinstance(reader, Reader)
     return made, changes(reader, before)

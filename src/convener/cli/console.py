@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from convener.errors import DataError
+from convener.training.progress import line
 
 out = Console(emoji=False, highlight=False, soft_wrap=True)
 err = Console(stderr=True, emoji=False, highlight=False, soft_wrap=True)
@@ -43,8 +44,7 @@ class Rounds:
 
     def round(self, record: Mapping[str, object]) -> None:
         """Print the figures of a round."""
-        figures = " ".join(f"{k}={_figure(v)}" for k, v in record.items() if k != "stage")
-        err.print(f"{record['stage']}: {figures}", markup=False)
+        err.print(line(record), markup=False)
 
     def stage_done(self, name: str, experts: object) -> None:
         """Take the bar away."""
@@ -108,14 +108,6 @@ class _Lines:
             left = (now - began) * (total - done) / (done - before)
             clock = timedelta(seconds=round(left))
             err.print(f"{self._name}: {100 * done / total:.1f} %, {clock} left", markup=False)
-
-
-def _figure(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, list):
-        return "/".join(map(str, value))
-    return "-" if value is None else str(value)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:

@@ -32,7 +32,7 @@ from convener.panel.selection import Ranked, Vector, by_performance, by_similari
 from convener.panel.spoken import AnyPanel
 from convener.recipes.families import Family
 from convener.text.documents import Document
-from convener.training.progress import Listener, Silence
+from convener.training.progress import Listener, Log
 
 Answer = Callable[[Sequence[str]], Iterator[tuple[str, list[Document]]]]
 Ask = Callable[[Sequence[str], Answer], dict[str, list[Document]]]
@@ -94,7 +94,7 @@ def adapt(
     """
     if not cards:
         raise ConfigError("expected experts to choose from, got an empty library: add one first")
-    listener = listener or Silence()
+    listener = listener or Log()
     rankings: dict[str, list[Ranked]] = {}
     if config.select != "performance":
         vectors = {name: card.vector for name, card in cards.items()}

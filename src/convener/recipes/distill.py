@@ -31,7 +31,7 @@ from convener.text.documents import Document
 from convener.training.corpus import SoftObjective
 from convener.training.loop import Learner, OptimiserConfig, batches_of_a_pass
 from convener.training.losses import kl_divergence
-from convener.training.progress import Listener, Silence
+from convener.training.progress import Listener, Log
 
 MIN_ROUND_STEPS = 100
 
@@ -149,7 +149,7 @@ def distill(
     if not any(document.words() for document in bare):
         raise DataError(f"expected text to learn from, got {len(bare)} documents without a word")
     check_gold(dev, panel.labels)
-    listener = listener or Silence()
+    listener = listener or Log()
     recipe = Distillation(panel, bare, config, Accelerator(), listener)
     dev_examples = recipe.experts[0].examples(dev) if dev is not None else []
 
@@ -157,14 +157,19 @@ def distill(
         assert dev is not None
         return score(dev, Panel(experts).annotate(dev, dev_examples)).exact.f1
 
-    data = fingerprint(bare)
+    data, on_dev = fingerprint(bare), fingerprint(dev or ())
     runner = Runner(
         recipe,
         dev_f1=dev_f1 if dev else None,
         patience=config.patience,
         listener=listener,
         checkpoint=checkpoint,
-        fingerprint=f"{_known(panel)} {data} {fingerprint(dev or ())} {config.model_dump_json()}",
+        data={
+            "documents": data,
+            "dev documents": on_dev,
+            "experts": _known(panel),
+        },
+        settings=config.model_dump(mode="json"),
     )
     history = runner.run(resume)
     return Trained(Panel(recipe.experts), history, data)

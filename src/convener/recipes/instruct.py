@@ -15,7 +15,7 @@ from convener.panel.spoken import SpokenPanel
 from convener.recipes.checks import check_gold, check_labelled
 from convener.recipes.run import RunConfig, fingerprint
 from convener.text.documents import Document, labels_of
-from convener.training.progress import Listener, Silence
+from convener.training.progress import Listener, Log
 
 if TYPE_CHECKING:
     from convener.models.generator import Generator
@@ -61,7 +61,7 @@ def instruct(
     check_gold(dev, labels)
     from convener.models.generator import Generator
 
-    listener = listener or Silence()
+    listener = listener or Log()
     student = generator
     if student is None:
         settings = config.language_model

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from convener.errors import ConfigError
 from convener.models.expert import Expert
+from convener.recipes.settings import by_path
 from convener.training import checkpoints
 from convener.training.loop import Learner, under
 from convener.training.progress import Listener
@@ -80,6 +81,7 @@ class Recipe(ABC):
 class Runner:
     """Takes a recipe through its stages.
 
+    The digests of `data` and the `settings` are those that a checkpoint must have been made with.
     A checkpoint is taken after the first round, at the end of each stage, and between as often as
     saving stays below `save_share` of the time.
     """
@@ -92,7 +94,8 @@ class Runner:
         patience: int,
         listener: Listener,
         checkpoint: Path | None,
-        fingerprint: str,
+        data: Mapping[str, str],
+        settings: Mapping[str, object],
         save_share: float = 0.1,
     ) -> None:
         self.recipe = recipe
@@ -100,7 +103,8 @@ class Runner:
         self.patience = patience
         self.listener = listener
         self.checkpoint = checkpoint
-        self.fingerprint = fingerprint
+        self.data = dict(data)
+        self.settings = by_path(settings)
         self.save_share = save_share
         self.progress = Progress()
         self.best: Best | None = None
@@ -190,7 +194,8 @@ class Runner:
             for index, state in enumerate(best.experts if best else ()):
                 tensors |= {f"{name}.{index}.{k}": v for k, v in state.items()}
         note = {
-            "fingerprint": self.fingerprint,
+            "data": self.data,
+            "settings": self.settings,
             "experts": len(self.recipe.experts),
             "dev_f1": {name: best.f1 if best else None for name, best in bests.items()},
             "progress": {s: getattr(self.progress, s) for s in Progress.__slots__},
@@ -204,12 +209,8 @@ class Runner:
         if self.checkpoint is None:
             raise ConfigError("resuming needs a checkpoint folder")
         note, state = checkpoints.load(self.checkpoint)
-        if note.get("fingerprint") != self.fingerprint:
-            raise ConfigError(
-                f"the checkpoint in {self.checkpoint} is of other data or settings: "
-                "start without --resume, or give those it was made with"
-            )
         known: Any = note
+        self._check(known.get("settings", {}), known.get("data", {}))
         self.progress = Progress(**known["progress"])
         first = self.recipe.experts[0]
         self.recipe.experts = [first, *(first.clone() for _ in range(known["experts"] - 1))]
@@ -221,6 +222,20 @@ class Runner:
         self.best = _best("best", known["dev_f1"], state)
         self.stage_best = _best("stage_best", known["dev_f1"], state)
         return state
+
+    def _check(self, settings: Mapping[str, object], data: Mapping[str, str]) -> None:
+        """Raise ConfigError if a checkpoint was made with others than these."""
+        others = [
+            f"{path} {settings.get(path)} in the place of {value}"
+            for path, value in self.settings.items()
+            if settings.get(path) != value
+        ]
+        others += [f"other {name}" for name, sha in self.data.items() if data.get(name) != sha]
+        if others:
+            raise ConfigError(
+                f"the checkpoint in {self.checkpoint} is of {', '.join(others[:3])}: "
+                "start without --resume, or give what it was made with"
+            )
 
 
 def _better(f1: float, best: Best | None) -> bool:

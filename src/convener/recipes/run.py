@@ -2,7 +2,7 @@
 
 import hashlib
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -28,12 +28,12 @@ from convener.recipes.checks import check_gold, check_labelled
 from convener.recipes.multitask import reader_for
 from convener.recipes.rivals import with_rivals
 from convener.recipes.rounds import Runner
-from convener.recipes.settings import parsed
+from convener.recipes.settings import by_path, parsed
 from convener.text.documents import Document, labels_of
 from convener.text.formats.jsonl import characters_line
 from convener.training.apart import working
 from convener.training.loop import OptimiserConfig
-from convener.training.progress import Listener, Silence
+from convener.training.progress import Listener, Log
 
 
 class RunConfig(BaseModel):
@@ -111,21 +111,12 @@ def override(config: RunConfig, changes: Mapping[str, object]) -> RunConfig:
         for parent in parents:
             section = section.get(parent) if isinstance(section, dict) else None
         if not isinstance(section, dict) or name not in section:
-            known = list(_settings(RunConfig().model_dump()))
+            known = list(by_path(RunConfig().model_dump()))
             near = [p for p in known if p.rpartition(".")[2] == path.rpartition(".")[2]]
             near = near or get_close_matches(path, known, 1) or ["seed", "bond.experts"]
             raise ConfigError(f"no setting {path!r}: expected one such as {' or '.join(near)}")
         section[name] = value
     return parse_config(content)
-
-
-def _settings(content: Mapping[str, object], parents: str = "") -> Iterator[str]:
-    """The path of every setting."""
-    for name, value in content.items():
-        if isinstance(value, dict):
-            yield from _settings(value, f"{parents}{name}.")
-        else:
-            yield parents + name
 
 
 def parse_config(content: object) -> RunConfig:
@@ -168,7 +159,7 @@ def train_panel(
     expert: Expert | None = None,
     kind: type[Bond] = Bond,
     workers: int = 1,
-    origin: str = "",
+    origin: Mapping[str, object] | None = None,
 ) -> Trained:
     """Train a panel on distantly labelled documents.
 
@@ -188,7 +179,7 @@ def train_panel(
             "use another model"
         )
     check_labelled(documents)
-    listener = listener or Silence()
+    listener = listener or Log()
     labels = config.labels or labels_of(documents)
     check_gold(dev, labels)
     accelerator = Accelerator()
@@ -204,14 +195,20 @@ def train_panel(
         assert dev is not None
         return score(dev, Panel(experts).annotate(dev, dev_examples)).exact.f1
 
-    data, begun = fingerprint(documents), fingerprint_of(expert.state_dict())
+    data, on_dev = fingerprint(documents), fingerprint(dev or ())
+    begun = fingerprint_of(expert.state_dict())
     runner = Runner(
         recipe,
         dev_f1=dev_f1 if dev else None,
         patience=config.bond.patience,
         listener=listener,
         checkpoint=checkpoint,
-        fingerprint=f"{data} {fingerprint(dev or ())} {begun} {config.model_dump_json()} {origin}",
+        data={
+            "documents": data,
+            "dev documents": on_dev,
+            "weights to begin with": begun,
+        },
+        settings=config.model_dump(mode="json") | dict(origin or {}),
     )
     with working(min(workers, config.bond.experts)) as recipe.workers:
         history = runner.run(resume)

@@ -1,5 +1,6 @@
-"""Plain data into typed settings, with one line for what does not fit."""
+"""Plain data into typed settings, with one line for what does not fit, and back to paths."""
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -19,3 +20,12 @@ def parsed(kind: type[Settings], content: object) -> Settings:
         return kind.model_validate(content)
     except ValidationError as error:
         raise ConfigError(misfit(error.errors(), "the configuration")) from None
+
+
+def by_path(content: Mapping[str, object], parents: str = "") -> dict[str, object]:
+    """The value of every setting by its path, such as `bond.tau`."""
+    found: dict[str, object] = {}
+    for name, value in content.items():
+        inner = by_path(value, f"{parents}{name}.") if isinstance(value, dict) else None
+        found |= {parents + name: value} if inner is None else inner
+    return found

@@ -1,5 +1,6 @@
 """What a training run tells while it works; who listens decides how to show it."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -7,6 +8,8 @@ if TYPE_CHECKING:
     from convener.models.expert import Expert
 
 Record = Mapping[str, object]
+
+log = logging.getLogger("convener.training")
 
 
 class Listener(Protocol):
@@ -25,8 +28,8 @@ class Listener(Protocol):
         """A stage is done, and these experts would answer now."""
 
 
-class Silence:
-    """A listener that shows nothing."""
+class Log:
+    """A listener that logs each round, as INFO, so that it shows where a program asks for it."""
 
     def stage(self, name: str, steps: int) -> None:
         """Ignore."""
@@ -35,7 +38,22 @@ class Silence:
         """Ignore."""
 
     def round(self, record: Record) -> None:
-        """Ignore."""
+        """Log the figures of a round."""
+        log.info(line(record))
 
     def stage_done(self, name: str, experts: "Sequence[Expert]") -> None:
         """Ignore."""
+
+
+def line(record: Record) -> str:
+    """The figures of a round in one line."""
+    figures = " ".join(f"{k}={_figure(v)}" for k, v in record.items() if k != "stage")
+    return f"{record['stage']}: {figures}"
+
+
+def _figure(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        return "/".join(map(str, value))
+    return "-" if value is None else str(value)
