@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from convener import load
+from convener.recipes.distill import DistillConfig
 from convener.recipes.run import RunConfig
 from convener.recipes.settings import by_path
 from convener.text.documents import Document
-from convener.text.formats import write
+from convener.text.formats import read, write
 from tests.test_architecture import PROJECT
 from tests.test_cli import VERBS, convener
 
@@ -115,6 +117,31 @@ def test_the_example_of_settings_works(
     assert (run["seed"], run["bond"]["experts"], run["optimiser"]["precision"]) == (1, 3, "bf16")
 
 
+def test_the_examples_in_python_work(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, run_config: Callable[..., RunConfig]
+) -> None:
+    monkeypatch.chdir(folder)
+    example = "\n".join(blocks(PROJECT / "docs" / "python.md", "python"))
+    for shown, quick in {
+        'seed=1, bond={"experts": 3}': 'seed=1, bond={"experts": 3} | once, tagger=tiny.tagger',
+        'distill(model, "notes.txt")': 'distill(model, "notes.txt", config=short)',
+        '"library", config=RunConfig(seed=1)': '"library", config=reader',
+    }.items():
+        assert shown in example
+        example = example.replace(shown, quick)
+    once = {"round_steps": 1, "self_rounds": 1}
+    names: dict[str, object] = {
+        "tiny": run_config(),
+        "once": once,
+        "short": DistillConfig(rounds=1, round_steps=1),
+        "reader": {"reader": {"encoder": run_config().tagger.encoder}, "bond": once},
+    }
+    exec(example, names)
+    assert names["bad"] == []
+    assert {d.text for d in read("found.jsonl")} == {d.text for d in read("test.jsonl")}
+    assert load("adapted").labels == load("drug-ner-onnx").labels[:1] == ("DRUG",)
+
+
 def test_every_setting_is_explained() -> None:
     page = (PROJECT / "docs" / "settings.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([\w.]+)` \|.*\| (.*) \|$", page, re.M)
@@ -124,7 +151,7 @@ def test_every_setting_is_explained() -> None:
 
 def test_every_example_is_run() -> None:
     shown = {page.stem for page in PAGES if blocks(page, "python")}
-    assert shown == {"README", "rules", "settings"}
+    assert shown == {"README", "python", "rules", "settings"}
 
 
 def test_the_tables_are_generated() -> None:

@@ -73,11 +73,10 @@ def train(
     """
     from convener.recipes.instruct import Instructed, check_plain, instruct
     from convener.recipes.portrait import page
-    from convener.recipes.run import RunConfig, Trained, override, parse_config, train_panel
+    from convener.recipes.run import Trained, override, parse_config, train_panel
 
     wanted = {"bond.experts": experts, "seed": seed}
-    if not isinstance(config, RunConfig):
-        config = parse_config(config or {})
+    config = parse_config({} if config is None else config)
     config = override(config, {k: v for k, v in wanted.items() if v is not None})
     training = list(as_documents(documents))
     gold = list(as_documents(dev)) if dev is not None else None

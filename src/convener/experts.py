@@ -36,6 +36,7 @@ from convener.recipes.run import (
     Trained,
     fingerprint,
     override,
+    parse_config,
     train_panel,
 )
 from convener.text.documents import Document, group_indices, labels_of
@@ -48,7 +49,7 @@ def train_expert(
     library: str | Path,
     *,
     dev: Texts | None = None,
-    config: RunConfig | None = None,
+    config: RunConfig | Mapping[str, object] | None = None,
     lora: LoraSettings | None = None,
     base: Recogniser | str | Path | None = None,
     licence: str = "unknown",
@@ -62,8 +63,9 @@ def train_expert(
     A library that is not there yet is made: with `base`, a reader whose heads are shared by all
     types, or with one drawn from the seed; or, if the configuration has the model "generator", with
     its language model, the base of all experts to come. Left open, `config` is plain training of a
-    reader on labels that a person made; one for distant labels trains by BOND. `lora` is for
-    readers. With a `checkpoint` folder a reader's training can be stopped and taken up again.
+    reader on labels that a person made; one for distant labels, which may be plain data, trains by
+    BOND. `lora` is for readers. With a `checkpoint` folder a reader's training can be stopped and
+    taken up again.
 
     Raises:
         ConfigError: settings that do not fit the data or the library, a base for a library that has
@@ -72,7 +74,7 @@ def train_expert(
         ModelError: the library is damaged.
     """
     check_name(name)
-    config = config or SUPERVISED
+    config = SUPERVISED if config is None else parse_config(config)
     if config.bond.experts != 1:
         raise ConfigError(
             f"expected one expert to put in the library, got a panel of {config.bond.experts}: "
