@@ -7,10 +7,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from convener import load
+from convener import Entry, load
 from convener.recipes.distill import DistillConfig
 from convener.recipes.run import RunConfig
 from convener.recipes.settings import by_path
@@ -86,22 +87,42 @@ def test_the_example_works(
 ) -> None:
     monkeypatch.chdir(folder)
     (example,) = blocks(README, "python")
-    names: dict[str, object] = {}
+    names: dict[str, Any] = {}
     with (folder / "notes.txt").open(encoding="utf-8") as notes:
         example = example.replace("train(documents)", "train(documents, config=tiny)")
         given = {"notes": notes, "tiny": run_config()}
         exec(example.replace('open("notes.txt")', "notes"), names | given, names)
-    assert names["ner"].predict("We gave aspirin today .")  # type: ignore[attr-defined]
+    assert names["ner"].predict("We gave aspirin today .")
 
 
 def test_the_example_of_a_vote_works(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    (example,) = blocks(PROJECT / "docs" / "rules.md", "python")
+    example, _ = blocks(PROJECT / "docs" / "rules.md", "python")
     with (folder / "notes.txt").open(encoding="utf-8") as notes:
-        names: dict[str, object] = {"notes": notes}
+        names: dict[str, Any] = {"notes": notes}
         exec(example.replace('open("notes.txt")', "notes"), names)
-    sources = {e.source for d in names["labelled"] for e in d.entities}  # type: ignore[attr-defined]
+    sources = {e.source for d in names["labelled"] for e in d.entities}
     assert sources == {"drugs.csv", "LOC rule 1"}
+
+
+def test_the_example_of_a_vocabulary_works(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    item = "http://www.wikidata.org/entity/Q1"
+    (folder / "painters.csv").write_text(f"item,itemLabel\n{item},Ida\nnone,Bo\n")
+    _, example = blocks(PROJECT / "docs" / "rules.md", "python")
+    names: dict[str, Any] = {}
+    exec(example, names)
+    assert list(names["painters"]) == [Entry("Ida", "PER", "Q1")]
+    assert len(names["refused"]) == 1
+
+
+def test_the_example_of_spacy_works(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    (example,) = blocks(PROJECT / "docs" / "formats.md", "python")
+    names: dict[str, Any] = {}
+    exec(example, names)
+    found = load("drug-ner").predict(names["doc"].text)
+    assert names["doc"]._.convener == tuple(found)
 
 
 def test_the_example_of_settings_works(
@@ -111,9 +132,9 @@ def test_the_example_of_settings_works(
     (example,) = blocks(PROJECT / "docs" / "settings.md", "python")
     example = example.replace("seed=1, ", "seed=1, tagger=tiny.tagger, ")
     example = example.replace('"experts": 3', '"experts": 3, "round_steps": 1')
-    names: dict[str, object] = {"tiny": run_config()}
+    names: dict[str, Any] = {"tiny": run_config()}
     exec(example, names)
-    run = names["model"].card.run  # type: ignore[attr-defined]
+    run = names["model"].card.run
     assert (run["seed"], run["bond"]["experts"], run["optimiser"]["precision"]) == (1, 3, "bf16")
 
 
@@ -130,7 +151,7 @@ def test_the_examples_in_python_work(
         assert shown in example
         example = example.replace(shown, quick)
     once = {"round_steps": 1, "self_rounds": 1}
-    names: dict[str, object] = {
+    names: dict[str, Any] = {
         "tiny": run_config(),
         "once": once,
         "short": DistillConfig(rounds=1, round_steps=1),
@@ -151,7 +172,7 @@ def test_every_setting_is_explained() -> None:
 
 def test_every_example_is_run() -> None:
     shown = {page.stem for page in PAGES if blocks(page, "python")}
-    assert shown == {"README", "python", "rules", "settings"}
+    assert shown == {"README", "formats", "python", "rules", "settings"}
 
 
 def test_the_tables_are_generated() -> None:
