@@ -23,7 +23,7 @@ from convener.models.spans import NEVER, SPANS
 from convener.recipes.bond import Bond, pseudo_labels
 from convener.recipes.bond_config import BondConfig
 from convener.recipes.rounds import Runner
-from convener.recipes.run import SUPERVISED, RunConfig, make_expert, override, parse_config
+from convener.recipes.run import PAPERS, SUPERVISED, RunConfig, make_expert, override, parse_config
 from convener.recipes.settings import parsed
 from convener.text.documents import labels_of
 from convener.training.progress import Log
@@ -322,11 +322,13 @@ def test_groups_are_scored_by_the_mean_over_their_words(
 
 
 @pytest.mark.parametrize(
-    ("base", "experts", "rounds"),
+    ("base", "experts", "rounds", "longest"),
     [
-        (RunConfig(), 1, {"warm-up": 5, "self-training": 4}),
-        (RunConfig(), 3, {"warm-up": 3, "experts": 2, "self-training": 4}),
-        (SUPERVISED, 1, {"warm-up": 14}),
+        (RunConfig(), 1, {"warm-up": 5, "self-training": 4}, 300),
+        (RunConfig(), 3, {"warm-up": 3, "experts": 2, "self-training": 4}, 300),
+        (PAPERS["bond"], 1, {"warm-up": 5, "self-training": 4}, 100),
+        (PAPERS["bond-moe"], 3, {"warm-up": 3, "experts": 2, "self-training": 4}, 100),
+        (SUPERVISED, 1, {"warm-up": 14}, 100),
     ],
 )
 def test_the_schedule(
@@ -336,6 +338,7 @@ def test_the_schedule(
     base: RunConfig,
     experts: int,
     rounds: dict[str, int],
+    longest: int,
 ) -> None:
     changes = {"tagger.encoder": str(tiny_encoder), "bond.experts": experts, "bond.ema": 0.5}
     learning = [1, experts, experts][: len(rounds)]
@@ -344,7 +347,8 @@ def test_the_schedule(
         recipe = believing(labelled, override(base, changes))
         stages = recipe.stages()
         assert {stage.name: stage.rounds for stage in stages} == rounds
-        expected = [n * steps * z for n, z in zip(rounds.values(), learning, strict=True)]
+        each = min(steps, longest)
+        expected = [n * each * z for n, z in zip(rounds.values(), learning, strict=True)]
         assert [stage.steps for stage in stages] == expected
         learners = {stage.name: stage.open() for stage in stages}
         assert [len(opened) for opened in learners.values()] == learning

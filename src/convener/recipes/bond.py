@@ -51,7 +51,7 @@ Figures = dict[str, object]
 Round = Callable[[int, int], Figures]
 
 MIN_ROUND_STEPS, MAX_ROUND_STEPS = 50, 100
-LONG_ROUND_PASS, MAX_LONG_ROUND_STEPS = 1 / 3, 300
+LONG_ROUND = 1 / 3
 
 
 class Bond(Recipe):
@@ -108,7 +108,7 @@ class Bond(Recipe):
     def _round_steps(self) -> int:
         a_pass = steps_of_a_pass(self.corpus.examples, self.optimiser)
         steps = min(max(round(a_pass), MIN_ROUND_STEPS), MAX_ROUND_STEPS)
-        return max(steps, min(round(LONG_ROUND_PASS * a_pass), MAX_LONG_ROUND_STEPS))
+        return max(steps, min(round(LONG_ROUND * a_pass), self.config.longest_round))
 
     def _stage(self, name: str, experts: int, rounds: int, steps: int, round_: Round) -> Stage:
         def open_() -> list[Learner]:

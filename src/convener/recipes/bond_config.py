@@ -26,7 +26,9 @@ class BondConfig(BaseModel):
     """τ of the fair plan, in units of the scores' spread."""
     round_steps: int | None = Field(default=None, ge=1)
     """Steps of each expert in a round; left open, a pass over the corpus, from 50 to 100, or a
-    third of a pass where that is more, up to 300."""
+    third of a pass where that is more, at most `longest_round`."""
+    longest_round: int = Field(default=300, ge=100)
+    """The most steps of a round whose length is left open."""
     warmup_rounds: int = Field(default=3, ge=1)
     """Rounds in which one model learns from all groups."""
     expert_rounds: int = Field(default=2, ge=1)

@@ -87,12 +87,16 @@ SUPERVISED = RunConfig(
     rivals=False,
     words="mixed",
     optimiser=OptimiserConfig(learning_rate=2e-4),
-    bond=BondConfig(experts=1, self_training=False, warmup_rounds=12),
+    bond=BondConfig(experts=1, self_training=False, warmup_rounds=12, longest_round=100),
 )
 """Plain training on labels that a person made: one expert, no self-training, more steps."""
 
 PAPERS = {
-    name: RunConfig(abstain="never", rivals=False, bond=BondConfig(experts=experts, reweight=1.0))
+    name: RunConfig(
+        abstain="never",
+        rivals=False,
+        bond=BondConfig(experts=experts, reweight=1.0, longest_round=100),
+    )
     for name, experts in (("bond", 1), ("bond-moe", 3))
 }
 """The papers' own recipes, which take every label of the dictionary, and its silence, as said."""
