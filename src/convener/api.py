@@ -18,7 +18,9 @@ from convener.evaluation.calibration import (
 )
 from convener.evaluation.report import Matrix, mistakes, render
 from convener.evaluation.result import Evaluation, evaluation
+from convener.evaluation.scores import score
 from convener.inference import hub
+from convener.inference.beside import joined
 from convener.inference.card import Card, installed_versions
 from convener.inference.recogniser import Recogniser
 from convener.text.documents import Document, group_indices
@@ -208,7 +210,7 @@ def evaluate(
     """Score a model on documents with gold labels.
 
     With a dictionary or its file, recall is also given apart for names that it lists and that it
-    does not.
+    does not, and the scores of the dictionary by itself and at the model's side.
 
     Raises:
         DataError: there is no gold entity to find.
@@ -247,7 +249,13 @@ def _evaluated(
     found = list(recogniser.annotate(gold))
     names = None if dictionary is None else _gazetteer(dictionary)
     result = evaluation(gold, found, recogniser.labels, names)
-    return recogniser, gold, found, replace(result, malformed=recogniser.malformed - before)
+    result = replace(result, malformed=recogniser.malformed - before)
+    if names is not None:
+        alone = [joined(document.relabelled(()), names, recogniser.flat) for document in gold]
+        both = [joined(document, names, recogniser.flat) for document in found]
+        listed, beside = score(gold, alone).exact, score(gold, both).exact
+        result = replace(result, listed=listed, beside=beside)
+    return recogniser, gold, found, result
 
 
 def _gazetteer(names: Names) -> Gazetteer:

@@ -18,7 +18,8 @@ def evaluate(
     model: Annotated[Path, typer.Argument(help="Folder of a model.")],
     data: Annotated[str, typer.Argument(help="Gold-labelled JSONL or CoNLL file.")],
     dictionary: Annotated[
-        str | None, typer.Option(help="Also give recall on names that it lists and does not.")
+        str | None,
+        typer.Option(help="Also score it, alone and at the model's side; recall of listed names."),
     ] = None,
     names_label: options.DictionaryLabel = None,
     stop: options.Stop = None,
@@ -75,10 +76,16 @@ def show(result: "Evaluation") -> None:
         ("type-blind", scores.type_blind),
         ("overlap", scores.overlap),
         *scores.types.items(),
+        ("dictionary alone", result.listed),
+        ("with dictionary", result.beside),
     ]
     table(
         ["", "precision", "recall", "F1", "gold"],
-        [(name, 100 * s.precision, 100 * s.recall, 100 * s.f1, s.gold) for name, s in rows],
+        [
+            (name, 100 * s.precision, 100 * s.recall, 100 * s.f1, s.gold)
+            for name, s in rows
+            if s is not None
+        ],
     )
     low, high = result.interval
     out.print(f"F1 {100 * scores.exact.f1:.2f}, 95 % interval {100 * low:.2f} to {100 * high:.2f}")

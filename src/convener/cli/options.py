@@ -1,10 +1,10 @@
 """Options that several verbs share."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from itertools import groupby
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -79,6 +79,11 @@ class Matching:
     possessives: bool = False
     plurals: bool = False
 
+    def of_file(self) -> dict[str, Any]:
+        """The same as `Gazetteer.from_file` takes it."""
+        stop = [line.text for line in numbered_lines(self.stop)] if self.stop else []
+        return asdict(self) | {"case": self.case.value, "stop": stop}
+
 
 def documents(path: str, on_error: OnError) -> Iterator[Document]:
     """Documents of a file or folder; what is left out of it is reported at the end."""
@@ -93,13 +98,7 @@ def gazetteer(path: str, matching: Matching, on_error: OnError) -> Gazetteer:
     """A dictionary, with a line on what was wrong in it."""
     skipped = Skipped()
     loaded = Gazetteer.from_file(
-        path,
-        matching.label,
-        matching.case.value,
-        stop=[line.text for line in numbered_lines(matching.stop)] if matching.stop else (),
-        possessives=matching.possessives,
-        plurals=matching.plurals,
-        on_error=skipped if on_error is OnError.SKIP else None,
+        path, on_error=skipped if on_error is OnError.SKIP else None, **matching.of_file()
     )
     skipped.report()
     lines = []

@@ -25,6 +25,13 @@ def predict(
         list[str] | None,
         typer.Option(help="Ask a reader this instead of its own, as TYPE=QUESTION; repeatable."),
     ] = None,
+    dictionary: Annotated[
+        str | None, typer.Option(help="Also find its names, where the model overlooks them.")
+    ] = None,
+    names_label: options.DictionaryLabel = None,
+    stop: options.Stop = None,
+    possessives: options.Possessives = False,
+    plurals: options.Plurals = False,
     threshold: Annotated[float, typer.Option(help="Leave out entities with a lower score.")] = 0.0,
     flat: Annotated[
         bool, typer.Option("--flat", help="Of entities that overlap, keep the best apart.")
@@ -47,10 +54,14 @@ def predict(
     """
     if text is not None and source != "-":
         raise ConfigError(f"expected a file or --text, got both ({source})")
-    keep_apart(output, model, source)
+    keep_apart(output, model, source, dictionary, stop)
     questions = _questions(question or ())
+    matching = options.Matching(names_label, stop=stop, possessives=possessives, plurals=plurals)
+    names = options.given_gazetteer(dictionary, matching, on_error)
     if workers > 1 or resume or ray is not None:
-        kept = {"threshold": threshold, "flat": flat, "on_error": on_error.value}
+        kept: dict[str, Any] = {"threshold": threshold, "flat": flat, "on_error": on_error.value}
+        if dictionary is not None:
+            kept["dictionary"] = {"path": dictionary} | matching.of_file()
         _by_workers(model, source, output, workers, ray, resume, questions or None, kept)
         return
     from convener import api
@@ -58,6 +69,8 @@ def predict(
     recogniser = api.load(model)
     if questions:
         recogniser = recogniser.ask(questions)
+    if names is not None:
+        recogniser = recogniser.beside(names)
     documents = iter([Document(text)]) if text is not None else options.documents(source, on_error)
     write(output, recogniser.annotate(documents, threshold=threshold, flat=flat))
     options.tell_malformed(recogniser.malformed)

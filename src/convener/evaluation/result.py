@@ -7,7 +7,7 @@ from convener.dictionary import Gazetteer
 from convener.errors import DataError
 from convener.evaluation.bootstrap import f1_interval
 from convener.evaluation.calibration import calibration_error, outcomes
-from convener.evaluation.scores import Scores, by_group, score
+from convener.evaluation.scores import Score, Scores, by_group, score
 from convener.text.documents import Document
 
 
@@ -16,7 +16,8 @@ class Evaluation:
     """Scores, the 95 % interval of exact F1, and gold types that the model can't find.
 
     `calibration_error`, from 0 to 1, is that of `convener.evaluation.calibration`; `malformed`
-    counts what a language model said and is no entity of the text.
+    counts what a language model said and is no entity of the text. Of a dictionary, if one was
+    given, `listed` is the exact score by itself, `beside` that of the model with it at its side.
     """
 
     scores: Scores
@@ -24,6 +25,8 @@ class Evaluation:
     unknown_labels: tuple[str, ...]
     calibration_error: float | None = None
     malformed: int = 0
+    listed: Score | None = None
+    beside: Score | None = None
 
     def as_dict(self) -> dict[str, object]:
         """Everything in percentages."""
@@ -33,6 +36,8 @@ class Evaluation:
             "unknown_labels": list(self.unknown_labels),
             "calibration_error": self.calibration_error,
             "malformed": self.malformed,
+            "dictionary": None if self.listed is None else self.listed.as_dict(),
+            "beside_dictionary": None if self.beside is None else self.beside.as_dict(),
         }
 
 

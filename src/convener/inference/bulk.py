@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from convener.dictionary import Gazetteer
 from convener.errors import ConfigError, DataError
 from convener.files import check_no_folder, open_output, sha256
 from convener.inference.manifest import CONFIG
@@ -37,7 +38,10 @@ Run = Callable[["Work", Sequence[Stretch]], Iterator[Stretch]]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a worker needs to know; `parts` is the folder that it writes to."""
+    """What a worker needs to know; `parts` is the folder that it writes to.
+
+    `dictionary` is what `Gazetteer.from_file` takes for the one at the model's side.
+    """
 
     model: str
     parts: str
@@ -46,6 +50,7 @@ class Work:
     threshold: float = 0.0
     flat: bool = False
     on_error: Literal["stop", "skip"] = "stop"
+    dictionary: Mapping[str, Any] | None = None
 
 
 class Worker:
@@ -55,6 +60,10 @@ class Worker:
         model = Recogniser.from_folder(work.model)
         self.work = work
         self.model = model.ask(work.questions) if work.questions else model
+        if work.dictionary is not None:
+            skip = (lambda _: None) if work.on_error == "skip" else None
+            names = Gazetteer.from_file(**work.dictionary, on_error=skip)
+            self.model = self.model.beside(names)
 
     def answer(self, stretch: Stretch) -> Stretch:
         """Write the part of a stretch, and before it the bad items that are left out."""
@@ -153,6 +162,8 @@ def _described(work: Work, source: Path) -> str:
     stat = source.stat()
     told = asdict(work) | {"model": sha256(Path(work.model) / CONFIG)}
     told |= {"parts": None, "on_error": None}
+    if work.dictionary is not None:
+        told["dictionary_sha256"] = sha256(work.dictionary["path"])
     size = {"bytes": stat.st_size, "changed": stat.st_mtime_ns, "stretch": STRETCH_BYTES}
     return json.dumps(told | {"source": str(source.resolve())} | size, indent=1)
 

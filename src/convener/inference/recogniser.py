@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
+from convener.dictionary import Gazetteer
 from convener.errors import ConfigError, short
 from convener.evaluation.calibration import tempered
 from convener.inference import hub
+from convener.inference.beside import joined
 from convener.inference.card import Card
 from convener.inference.exported import ExportedPanel, open_exported
 from convener.inference.keeping import checked, kept
@@ -29,15 +31,20 @@ class Recogniser:
     """A panel with its card: it predicts, and it can be saved and loaded.
 
     What needs the weights needs torch, which is imported then. `page` is about the run that
-    trained it, in HTML, which quotes its text.
+    trained it, in HTML, which quotes its text. `names` are those of a dictionary at its side.
     """
 
     def __init__(
-        self, panel: "AnyPanel | ExportedPanel", card: Card, page: str | None = None
+        self,
+        panel: "AnyPanel | ExportedPanel",
+        card: Card,
+        page: str | None = None,
+        names: Gazetteer | None = None,
     ) -> None:
         self._answering = panel
         self.card = card
         self.page = page
+        self.names = names
 
     @property
     def panel(self) -> "Panel":
@@ -81,8 +88,9 @@ class Recogniser:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The types that the model knows."""
-        return self._answering.labels
+        """The types that the model knows, and those of a dictionary at its side."""
+        own = self._answering.labels
+        return own if self.names is None else tuple(sorted({*own, *self.names.labels}))
 
     @overload
     def predict(  # type: ignore[overload-overlap]
@@ -140,7 +148,19 @@ class Recogniser:
         chunks = _chunks(map(_document, documents))
         answered = itertools.chain.from_iterable(map(self._answering.annotate, chunks))
         sure = (tempered(document, self.card.temperature) for document in answered)
-        return (kept(document, threshold, flat) for document in sure)
+        found = (kept(document, threshold, flat) for document in sure)
+        if self.names is None:
+            return found
+        flat = flat or self.flat
+        return (joined(document, self.names, flat) for document in found)
+
+    def beside(self, names: Gazetteer) -> "Recogniser":
+        """The same model with a dictionary at its side, whose names it does not overlook.
+
+        See `convener.inference.beside.joined`. Listed names have no score, and the dictionary is
+        not saved with the model.
+        """
+        return Recogniser(self._answering, self.card, self.page, names)
 
     def ask(self, questions: Mapping[str, str]) -> "Recogniser":
         """A recogniser that answers other questions, by type, with the same weights.
@@ -157,7 +177,7 @@ class Recogniser:
 
         if isinstance(weights, SpokenPanel):
             asked = SpokenPanel([expert.asked(tuple(questions)) for expert in weights.experts])
-            return Recogniser(asked, self.card)
+            return Recogniser(asked, self.card, names=self.names)
         readers = [expert for expert in self.panel.experts if isinstance(expert, Reader)]
         if len(readers) < len(self.panel.experts):
             raise ConfigError(
@@ -165,7 +185,7 @@ class Recogniser:
                 "train one with --model reader --set reader.heads=shared"
             )
         asking = [reader.asked(questions) for reader in readers]
-        return Recogniser(Panel(asking, self.panel.rule), self.card)
+        return Recogniser(Panel(asking, self.panel.rule), self.card, names=self.names)
 
     def attention_between_types(self, documents: Sequence[Document]) -> list[list[float]] | None:
         """Which type's reading looks at which, from all that readers attend to; None of others.
