@@ -59,6 +59,7 @@ def train(
     checkpoint: str | Path | None = None,
     resume: bool = False,
     workers: int = 1,
+    names: Names | None = None,
 ) -> Recogniser:
     """A panel trained by BOND-MoE on distantly labelled documents.
 
@@ -66,7 +67,8 @@ def train(
     labels and is used only to choose among states of the run. So many `workers`, processes of their
     own, train experts at a time; a script that asks for several needs the guard
     `if __name__ == "__main__":`. With a `checkpoint` folder the run can be stopped and, with
-    `resume`, taken up again, but for that of a language model. The method is that of
+    `resume`, taken up again, but for that of a language model. `names`, a dictionary or its file,
+    are for copies of the documents, if `config` has `exchanges`. The method is that of
     `convener.recipes.bond`, for a language model that of `convener.recipes.instruct`.
 
     Raises:
@@ -90,7 +92,10 @@ def train(
         config = config.model_copy(update={"generator": made.panel.experts[0].config})
         found, left_out, told = made.found, 0, None
     else:
-        made = train_panel(training, config, gold, listener, folder, resume, workers=workers)
+        listed = None if names is None else _gazetteer(names)
+        made = train_panel(
+            training, config, gold, listener, folder, resume, workers=workers, names=listed
+        )
         found, left_out = made.panel.annotate(gold or []), sum(made.doubts.left_out.values())
         told = page(made, training, gold or [], found)
     card = Card(

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from convener.api import Texts, as_documents
+from convener.dictionary import Gazetteer
 from convener.errors import ConfigError, ConvenerError
 from convener.inference.card import Card, installed_versions
 from convener.inference.memory import Memory
@@ -57,6 +58,7 @@ def train_expert(
     listener: Listener | None = None,
     checkpoint: str | Path | None = None,
     resume: bool = False,
+    names: Gazetteer | None = None,
 ) -> ExpertCard:
     """Train a LoRA expert of a library's base on labelled documents, and put it in the library.
 
@@ -65,7 +67,7 @@ def train_expert(
     its language model, the base of all experts to come. Left open, `config` is plain training of a
     reader on labels that a person made; one for distant labels, which may be plain data, trains by
     BOND. `lora` is for readers. With a `checkpoint` folder a reader's training can be stopped and
-    taken up again.
+    taken up again. `names` are those of a dictionary, for copies if `config` has `exchanges`.
 
     Raises:
         ConfigError: settings that do not fit the data or the library, a base for a library that has
@@ -110,7 +112,8 @@ def train_expert(
             begun = shelf.reader(questions, settings)
             _check_reader(config.reader, begun.config, folder)
             config = config.model_copy(update={"reader": begun.config})
-            teach = partial(train_panel, training, config, gold, listener, kept, resume)
+            given = training, config, gold, listener, kept, resume
+            teach = partial(train_panel, *given, names=names)
             made, learnt = _changed(begun, teach, lora or LoraSettings(), config.seed)
     mean, spread, sentences = domain([document.text for document in training], config.seed)
     card = ExpertCard(

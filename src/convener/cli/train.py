@@ -11,7 +11,7 @@ from convener.cli import options
 from convener.cli.console import err, out, rounds
 from convener.cli.label import summary_lines
 from convener.cli.stopping import stoppable
-from convener.dictionary import Labeller, Summary
+from convener.dictionary import Gazetteer, Labeller, Summary
 from convener.errors import ConfigError
 from convener.text.documents import Document
 
@@ -131,9 +131,9 @@ def train(
     training = list(documents)
     chosen_by = list(options.documents(dev, on_error)) if dev else None
     if expert is not None and library is not None:
-        _train_expert(training, expert, library, base, chosen_by, run, licence, data, resume)
+        _train_expert(training, expert, library, base, chosen_by, run, licence, data, resume, names)
     if output is not None:
-        _train_model(training, output, chosen_by, run, resume, workers)
+        _train_model(training, output, chosen_by, run, resume, workers, names)
 
 
 def _check_target(output: Path) -> None:
@@ -189,6 +189,7 @@ def _train_expert(
     licence: str,
     source: str,
     resume: bool,
+    names: Gazetteer | None,
 ) -> None:
     from convener import experts
 
@@ -207,6 +208,7 @@ def _train_expert(
             listener=listener,
             checkpoint=folder,
             resume=resume,
+            names=names,
         )
     out.print(f"put {name} in {library}", markup=False)
 
@@ -218,6 +220,7 @@ def _train_model(
     run: "RunConfig",
     resume: bool,
     workers: int,
+    names: Gazetteer | None,
 ) -> None:
     from convener import api
 
@@ -231,6 +234,7 @@ def _train_model(
                 checkpoint=folder,
                 resume=resume,
                 workers=workers,
+                names=names,
             )
         model.save_pretrained(output)
     if model.card.left_out:

@@ -11,7 +11,9 @@ from typing import Literal
 from accelerate import Accelerator
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from convener.dictionary import Gazetteer
 from convener.dictionary.abstention import abstaining, left_out
+from convener.dictionary.exchange import copies
 from convener.errors import ConfigError
 from convener.evaluation.scores import score
 from convener.evaluation.training import Doubts
@@ -29,7 +31,7 @@ from convener.recipes.multitask import reader_for
 from convener.recipes.rivals import with_rivals
 from convener.recipes.rounds import Runner
 from convener.recipes.settings import by_path, parsed
-from convener.text.documents import Document, labels_of
+from convener.text.documents import Document, group_indices, labels_of
 from convener.text.formats.jsonl import characters_line
 from convener.training.apart import working
 from convener.training.loop import OptimiserConfig
@@ -51,6 +53,9 @@ class RunConfig(BaseModel):
     rivals: bool = True
     """Whether labels become ambiguous whose name looks like one of another type
     (`convener.recipes.rivals`)."""
+    exchanges: int = Field(default=0, ge=0)
+    """Copies of labelled documents in which names are exchanged for others of the dictionary, where
+    training is given one (`convener.dictionary.exchange`)."""
     words: Literal["given", "mixed"] = "given"
     """How documents that bring words of their own are read in training: as given, or mixed, every
     second one by the words that raw text is cut into (`convener.text.tokens`)."""
@@ -164,6 +169,7 @@ def train_panel(
     kind: type[Bond] = Bond,
     workers: int = 1,
     origin: Mapping[str, object] | None = None,
+    names: Gazetteer | None = None,
 ) -> Trained:
     """Train a panel on distantly labelled documents.
 
@@ -171,7 +177,8 @@ def train_panel(
     `checkpoint` folder the run can be stopped and, with `resume`, taken up again. `expert` takes
     the place of the untrained one that the configuration describes, `kind` that of the recipe;
     `origin` says what such an expert depends on besides its weights.
-    With several `workers` so many experts learn at a time, each in a process of its own.
+    With several `workers` so many experts learn at a time, each in a process of its own. `names`
+    are those of a dictionary, which copies of the documents are given.
 
     Raises:
         ConfigError: settings that do not fit the data, or a checkpoint of another run.
@@ -189,6 +196,8 @@ def train_panel(
     accelerator = Accelerator()
     expert = expert or make_expert(documents, labels, config)
     supervision, doubts = believed(documents, config)
+    if names is not None:
+        supervision += copies(supervision, names, config.exchanges, config.seed)
     recipe = kind(
         supervision, expert, config.bond, config.optimiser, config.seed, accelerator, listener
     )
@@ -210,6 +219,7 @@ def train_panel(
         data={
             "documents": data,
             "dev documents": on_dev,
+            "names": fingerprint(supervision[len(documents) :]),
             "weights to begin with": begun,
         },
         settings=config.model_dump(mode="json") | dict(origin or {}),
@@ -217,6 +227,7 @@ def train_panel(
     with working(min(workers, config.bond.experts)) as recipe.workers:
         history = runner.run(resume)
     assigned = () if recipe.assigned is None else tuple(recipe.assigned.tolist())
+    assigned = assigned[: len(group_indices(documents))]
     return Trained(Panel(recipe.experts), history, data, assigned, doubts)
 
 
