@@ -1,6 +1,6 @@
-"""Tables on dictionaries: finding many names, and auditing what they labelled."""
+"""Tables on dictionaries: many names, what they labelled, and what they are beside a model."""
 
-from markdown import load, table
+from markdown import load, mean, summary, table
 
 
 def engine() -> str:
@@ -27,3 +27,26 @@ def audit() -> str:
             lines.append([row["set"], f"{row['sentences']:,}", *cells])
     head = ["set", "sentences", "wrong of the first 100", "labels, F1", "patched", "all changes"]
     return table([*head, "model, test F1", "model on patched labels"], lines)
+
+
+def beside() -> str:
+    """Models by themselves and with the dictionary at their side."""
+    names = {
+        "dictionary": "dictionary",
+        "default": "the default",
+        "exchanges": "with other names in copies",
+        "gold": "gold labels",
+    }
+    rows = load("beside")
+    lines = []
+    for data in dict.fromkeys(row["set"] for row in rows):
+        for method, name in names.items():
+            chosen = [r for r in rows if (r["set"], r["method"]) == (data, method)]
+            both = [r for r in chosen if "beside_f1" in r]
+            cells = [mean(chosen, "precision"), mean(chosen, "recall")]
+            cells += [summary([r["f1"] for r in chosen])]
+            cells += [mean(both, "beside_precision"), mean(both, "beside_recall")]
+            if chosen:
+                lines.append([data, name, *cells, summary([r["beside_f1"] for r in both])])
+    head = ["set", "", "precision", "recall", "F1", "precision, both", "recall, both", "F1, both"]
+    return table(head, lines)

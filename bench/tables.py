@@ -137,7 +137,7 @@ TABLES = {
             adapt_tables.adapt_others,
         ),
         *(adapt_tables.adapt_experts, adapt_tables.adapt_cost),
-        *(dictionary_tables.engine, dictionary_tables.audit),
+        *(dictionary_tables.engine, dictionary_tables.audit, dictionary_tables.beside),
         *(serving_tables.serving, serving_tables.serving_memory),
         *(inference_tables.inference, inference_tables.bulk),
         *(bond_moe_tables.abstention, bond_moe_tables.rivals),
