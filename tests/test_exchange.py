@@ -124,3 +124,13 @@ def test_training_learns_from_copies_if_it_is_asked_and_given_names(
     others = Gazetteer([Entry("iodine", "DRUG")])
     with pytest.raises(ConfigError, match="of other names"):
         train(labelled, config=twice, names=others, checkpoint=checkpoint, resume=True)
+
+
+def test_a_reader_is_wide_enough_for_the_names_of_copies(
+    labelled: list[Document], tiny_encoder: Path
+) -> None:
+    plain = {"exchanges": 1, "model": "reader", "reader": {"encoder": str(tiny_encoder)}}
+    quick = {"round_steps": 1, "warmup_rounds": 1, "self_rounds": 1}
+    names = Gazetteer([Entry("acid of the willow tree", "DRUG")])
+    model = train(labelled, config=plain | {"bond": quick}, names=names)
+    assert [expert.layout.width for expert in model.panel.experts] == [5]  # type: ignore[attr-defined]

@@ -194,10 +194,10 @@ def train_panel(
     labels = config.labels or labels_of(documents)
     check_gold(dev, labels)
     accelerator = Accelerator()
-    expert = expert or make_expert(documents, labels, config)
     supervision, doubts = believed(documents, config)
-    if names is not None:
-        supervision += copies(supervision, names, config.exchanges, config.seed)
+    more = copies(supervision, names or (), config.exchanges, config.seed)
+    expert = expert or make_expert([*documents, *more], labels, config)
+    supervision += more
     recipe = kind(
         supervision, expert, config.bond, config.optimiser, config.seed, accelerator, listener
     )
@@ -219,7 +219,7 @@ def train_panel(
         data={
             "documents": data,
             "dev documents": on_dev,
-            "names": fingerprint(supervision[len(documents) :]),
+            "names": fingerprint(more),
             "weights to begin with": begun,
         },
         settings=config.model_dump(mode="json") | dict(origin or {}),
