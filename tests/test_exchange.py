@@ -81,7 +81,7 @@ def test_every_name_of_a_long_list_may_be_drawn(monkeypatch: pytest.MonkeyPatch)
 def test_only_labelled_documents_are_copied_as_often_as_asked() -> None:
     documents = [GIVEN, Document("No name here.")]
     names = Gazetteer([Entry("Ibuprofen", "DRUG")])
-    assert copies(documents, names, 0, 0) == []
+    assert copies(documents, names, 0, 0) == copies(documents, [], 2, 0) == []
     made = copies(documents, names, 3, 0)
     assert [surfaces(d)[0] for d in made] == [("ibuprofen", "DRUG")] * 3
     assert made == copies(documents, names, 3, 0)
@@ -129,7 +129,8 @@ def test_training_learns_from_copies_if_it_is_asked_and_given_names(
 def test_a_reader_is_wide_enough_for_the_names_of_copies(
     labelled: list[Document], tiny_encoder: Path
 ) -> None:
-    plain = {"exchanges": 1, "model": "reader", "reader": {"encoder": str(tiny_encoder)}}
+    reader = {"encoder": str(tiny_encoder), "questions": {"DRUG": "a drug ?", "LOC": "a place ?"}}
+    plain = {"exchanges": 1, "model": "reader", "reader": reader}
     quick = {"round_steps": 1, "warmup_rounds": 1, "self_rounds": 1}
     names = Gazetteer([Entry("acid of the willow tree", "DRUG")])
     model = train(labelled, config=plain | {"bond": quick}, names=names)

@@ -27,11 +27,12 @@ def copies(
 ) -> list[Document]:
     """So many copies of labelled documents with names of a dictionary in them.
 
-    Of each type at most `MOST` names are drawn, so that a dictionary of any size will do.
+    Of each type at most `MOST` names are drawn, so that a dictionary of any size will do. Without a
+    name there are no copies.
     """
     draw = np.random.default_rng(seed)
     names = _drawn(entries, draw) if count else {}
-    labelled = [document for document in documents if document.entities]
+    labelled = [document for document in documents if document.entities and names]
     return [exchanged(document, names, draw) for _ in range(count) for document in labelled]
 
 
