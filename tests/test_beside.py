@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convener import Document, Entity, Entry, Gazetteer, Recogniser, evaluate, load
+from convener.api import report
 from convener.evaluation.scores import score
+from convener.files import sha256
 from convener.inference import bulk
 from convener.inference.beside import joined
 from convener.inference.bulk import predict_file
@@ -17,6 +19,7 @@ from convener.models.reader import Reader
 from convener.panel.panel import Panel
 from convener.text.documents import crossing
 from convener.text.formats import read
+from tests.test_bad_input import refusal
 from tests.test_bulk import here, told, work_for
 from tests.test_cli import convener
 
@@ -49,14 +52,24 @@ def answers(draw: st.DrawFn) -> Document:
     return Document(text, tuple(entities))
 
 
+def _longer(entity: Entity, other: Entity) -> bool:
+    """Whether it overlaps another one, and is longer."""
+    overlap = entity.start < other.end and other.start < entity.end
+    return overlap and entity.end - entity.start > other.end - other.start
+
+
 @given(answers())
 def test_flat_answers_stay_flat_and_lose_a_name_to_a_longer_one_alone(answered: Document) -> None:
     both = joined(answered, NAMES, flat=True).entities
     assert crossing(both) is None
     assert len({entity.span for entity in both}) == len(both)
     for entity in answered.entities:
-        longer = [e for e in both if e.start < entity.end and entity.start < e.end]
-        assert entity in both or all(e.end - e.start > entity.end - entity.start for e in longer)
+        assert entity in both or any(_longer(e, entity) for e in both)
+    for match in NAMES.matches(answered.text):
+        (entry, *more) = match.entries
+        listed = Entity(match.start, match.end, entry.label)
+        here = [e for e in both if e.start < listed.end and listed.start < e.end]
+        assert more or any(e.span == listed.span or not _longer(listed, e) for e in here)
 
 
 @given(answers())
@@ -125,6 +138,29 @@ def test_workers_find_the_same(
     predict_file(texts, tmp_path / "three.jsonl", work, here)
     three = list(read(tmp_path / "three.jsonl"))
     assert sum(e.label == "DISEASE" for d in three for e in d.entities) == 4
+    compiled = tmp_path / "names.bin"
+    convener("compile", names, "--label=DISEASE", "-o", compiled)
+    sure = ["--dictionary", compiled, "--threshold=1", "--resume", "-o", tmp_path / "four.jsonl"]
+    convener("predict", model, texts, *sure)
+    four = [e for d in read(tmp_path / "four.jsonl") for e in d.entities]
+    assert [(e.label, e.score) for e in four if e.label == "DISEASE"] == [("DISEASE", None)] * 8
+
+
+def test_workers_want_files_of_names(model: Path, tmp_path: Path) -> None:
+    texts = tmp_path / "notes.txt"
+    texts.write_text("He had sea fever.\n")
+    run = ["predict", model, texts, "-o", tmp_path / "out.jsonl", "--resume", "--dictionary", "-"]
+    assert "expected a file, which workers need, got - for names" in refusal(*run)
+
+
+def test_a_matrix_of_attention_has_the_types_of_the_model(
+    model: Path, labelled: list[Document], reader: Callable[..., Reader]
+) -> None:
+    made = Recogniser(Panel([reader(("LOC", "DRUG"))]), load(model, "cpu").card)
+    _, page = report(made.beside(NAMES), labelled)
+    head = page[page.index("Attention between types") :]
+    assert 0 < head.index("LOC") < head.index("DRUG")
+    assert made.beside(NAMES).labels == ("LOC", "DRUG", "DISEASE", "PLANET")
 
 
 def test_a_run_with_another_dictionary_is_another_run(model: Path, tmp_path: Path) -> None:
@@ -135,7 +171,7 @@ def test_a_run_with_another_dictionary_is_another_run(model: Path, tmp_path: Pat
     convener(*run, "--dictionary", names)
     receipt = json.loads((tmp_path / "out.jsonl.done").read_text())
     before = (tmp_path / "out.jsonl").read_text()
-    assert receipt["run"]["dictionary"]["path"] == str(names)
+    assert receipt["run"]["dictionary"]["path"] == sha256(names)
     names.write_text("fever,DISEASE\n")
     convener(*run, "--dictionary", names)
     assert (tmp_path / "out.jsonl").read_text() != before

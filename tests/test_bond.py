@@ -101,6 +101,10 @@ def test_a_checkpoint_of_another_run_is_refused(
     train(labelled, config=run_config(), checkpoint=checkpoint)
     with pytest.raises(ConfigError, match="of seed 0 in the place of 9, other weights"):
         train(labelled, config=run_config(seed=9), checkpoint=checkpoint, resume=True)
+    told = override(run_config(), {"reader.questions": {"DRUG": "a drug ?"}})
+    train(labelled, config=told, checkpoint=tmp_path / "told")
+    with pytest.raises(ConfigError, match=r"of reader\.questions\.DRUG a drug \? in the place of"):
+        train(labelled, config=run_config(), checkpoint=tmp_path / "told", resume=True)
     with pytest.raises(ConfigError, match="of other documents, other dev documents: "):
         train(labelled[1:], dev=labelled, config=run_config(), checkpoint=checkpoint, resume=True)
     with pytest.raises(DataError, match="no checkpoint"):

@@ -237,7 +237,7 @@ def report(
     matrix = None
     if looks is not None:
         note = "Mean attention over all words: how much the row's type reads of the column's."
-        matrix = Matrix("Attention between types", recogniser.labels, looks, note)
+        matrix = Matrix("Attention between types", recogniser.panel.labels, looks, note)
     title = f"{len(gold)} documents, {len(recogniser.labels)} types"
     if result.calibration_error is not None:
         title += f", calibration error {result.calibration_error:.3f}"

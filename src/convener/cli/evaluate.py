@@ -22,6 +22,7 @@ def evaluate(
         typer.Option(help="Also score it, alone and at the model's side; recall of listed names."),
     ] = None,
     names_label: options.DictionaryLabel = None,
+    case: options.DictionaryCase = options.CaseOption.SMART,
     stop: options.Stop = None,
     possessives: options.Possessives = False,
     plurals: options.Plurals = False,
@@ -45,7 +46,7 @@ def evaluate(
 
     for output in (json_file, html_file):
         keep_apart(output, model, data, dictionary, stop)
-    matching = options.Matching(names_label, stop=stop, possessives=possessives, plurals=plurals)
+    matching = options.Matching(names_label, case, stop, possessives, plurals)
     names = options.given_gazetteer(dictionary, matching, on_error)
     documents = options.documents(data, on_error)
     if html_file is None:
@@ -59,9 +60,7 @@ def evaluate(
     options.tell_malformed(result.malformed)
     if result.unknown_labels:
         unknown = ", ".join(result.unknown_labels)
-        err.print(
-            f"the model does not know these labels, counted as missed: {unknown}", markup=False
-        )
+        err.print(f"the model does not know these labels, which it misses: {unknown}", markup=False)
     if json_file is not None:
         with open_output(json_file) as stream:
             json.dump(result.as_dict(), stream, indent=1)

@@ -29,6 +29,7 @@ def predict(
         str | None, typer.Option(help="Also find its names, where the model overlooks them.")
     ] = None,
     names_label: options.DictionaryLabel = None,
+    case: options.DictionaryCase = options.CaseOption.SMART,
     stop: options.Stop = None,
     possessives: options.Possessives = False,
     plurals: options.Plurals = False,
@@ -56,12 +57,15 @@ def predict(
         raise ConfigError(f"expected a file or --text, got both ({source})")
     keep_apart(output, model, source, dictionary, stop)
     questions = _questions(question or ())
-    matching = options.Matching(names_label, stop=stop, possessives=possessives, plurals=plurals)
+    matching = options.Matching(names_label, case, stop, possessives, plurals)
+    by_workers = workers > 1 or resume or ray is not None
+    if by_workers:
+        _check_files(dictionary, stop)
     names = options.given_gazetteer(dictionary, matching, on_error)
-    if workers > 1 or resume or ray is not None:
+    if by_workers:
         kept: dict[str, Any] = {"threshold": threshold, "flat": flat, "on_error": on_error.value}
         if dictionary is not None:
-            kept["dictionary"] = {"path": dictionary} | matching.of_file()
+            kept["dictionary"] = {"path": str(Path(dictionary).resolve())} | matching.of_file()
         _by_workers(model, source, output, workers, ray, resume, questions or None, kept)
         return
     from convener import api
@@ -106,6 +110,13 @@ def _by_workers(
     for cause in left_out:
         skipped(DataError(cause))
     skipped.report()
+
+
+def _check_files(*paths: str | None) -> None:
+    """Raise ConfigError if a list of names cannot be read more than once."""
+    for path in paths:
+        if path is not None and not Path(path).is_file():
+            raise ConfigError(f"expected a file, which workers need, got {path} for names")
 
 
 def _questions(texts: Sequence[str]) -> dict[str, str]:

@@ -40,7 +40,8 @@ Run = Callable[["Work", Sequence[Stretch]], Iterator[Stretch]]
 class Work:
     """What a worker needs to know; `parts` is the folder that it writes to.
 
-    `dictionary` is what `Gazetteer.from_file` takes for the one at the model's side.
+    `dictionary` is what `Gazetteer.from_file` takes, as JSON has it, for the one at the model's
+    side.
     """
 
     model: str
@@ -163,7 +164,7 @@ def _described(work: Work, source: Path) -> str:
     told = asdict(work) | {"model": sha256(Path(work.model) / CONFIG)}
     told |= {"parts": None, "on_error": None}
     if work.dictionary is not None:
-        told["dictionary_sha256"] = sha256(work.dictionary["path"])
+        told["dictionary"] = {**work.dictionary, "path": sha256(work.dictionary["path"])}
     size = {"bytes": stat.st_size, "changed": stat.st_mtime_ns, "stretch": STRETCH_BYTES}
     return json.dumps(told | {"source": str(source.resolve())} | size, indent=1)
 

@@ -89,8 +89,8 @@ class Recogniser:
     @property
     def labels(self) -> tuple[str, ...]:
         """The types that the model knows, and those of a dictionary at its side."""
-        own = self._answering.labels
-        return own if self.names is None else tuple(sorted({*own, *self.names.labels}))
+        own, listed = self._answering.labels, self.names.labels if self.names else ()
+        return (*own, *(label for label in listed if label not in own))
 
     @overload
     def predict(  # type: ignore[overload-overlap]

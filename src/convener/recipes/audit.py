@@ -60,6 +60,7 @@ def judge(
         {
             "bond.experts": 1,
             "bond.self_training": False,
+            "exchanges": 0,
             "labels": config.labels or labels_of(documents),
         },
     )

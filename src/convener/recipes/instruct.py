@@ -87,5 +87,7 @@ def check_plain(config: RunConfig, resume: bool = False) -> None:
             "expected plain training of a language model, got the recipe for distant labels: "
             "add --gold, which takes the labels as they are"
         )
+    if config.exchanges:
+        raise ConfigError("expected taggers or readers for exchanges, got a language model")
     if config.bond.experts != 1:
         raise ConfigError(f"expected 1 language model to teach, got {config.bond.experts} experts")

@@ -226,9 +226,9 @@ class Runner:
     def _check(self, settings: Mapping[str, object], data: Mapping[str, str]) -> None:
         """Raise ConfigError if a checkpoint was made with others than these."""
         others = [
-            f"{path} {settings.get(path)} in the place of {value}"
-            for path, value in self.settings.items()
-            if settings.get(path) != value
+            f"{path} {settings.get(path)} in the place of {self.settings.get(path)}"
+            for path in sorted(self.settings.keys() | settings.keys())
+            if settings.get(path) != self.settings.get(path)
         ]
         others += [f"other {name}" for name, sha in self.data.items() if data.get(name) != sha]
         if others:

@@ -196,6 +196,11 @@ def train_panel(
     accelerator = Accelerator()
     supervision, doubts = believed(documents, config)
     more = copies(supervision, names or (), config.exchanges, config.seed)
+    if config.exchanges and not more:
+        raise ConfigError(
+            "expected a dictionary with names to put in the place of labelled ones, got none: "
+            "give one with the types of the documents, or leave exchanges out"
+        )
     expert = expert or make_expert([*documents, *more], labels, config)
     supervision += more
     recipe = kind(

@@ -26,6 +26,6 @@ def by_path(content: Mapping[str, object], parents: str = "") -> dict[str, objec
     """The value of every setting by its path, such as `bond.tau`."""
     found: dict[str, object] = {}
     for name, value in content.items():
-        inner = by_path(value, f"{parents}{name}.") if isinstance(value, dict) else None
+        inner = by_path(value, f"{parents}{name}.") if isinstance(value, dict) and value else None
         found |= {parents + name: value} if inner is None else inner
     return found
