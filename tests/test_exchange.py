@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from convener import ConfigError, Document, Entity, Entry, Gazetteer, RunConfig, train
 from convener.dictionary import exchange
 from convener.dictionary.exchange import copies, exchanged
+from convener.recipes.audit import judge
 from convener.recipes.run import override
 from convener.training.corpus import Corpus
 from tests.test_conversion import free_documents
@@ -169,6 +170,7 @@ def test_training_learns_from_copies_if_it_is_asked_and_given_names(
     assert len(learnt) == len(given) + 2 * sum(bool(d.entities) for d in labelled)
     assert any("quinine" in text for text in learnt)
     assert model.card.documents == len(given)
+    assert len(judge(labelled, twice)) == len(given)
     others = Gazetteer([Entry("iodine", "DRUG")])
     with pytest.raises(ConfigError, match="of other names"):
         train(labelled, config=twice, names=others, checkpoint=checkpoint, resume=True)

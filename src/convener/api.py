@@ -241,6 +241,8 @@ def report(
     title = f"{len(gold)} documents, {len(recogniser.labels)} types"
     if result.calibration_error is not None:
         title += f", calibration error {result.calibration_error:.3f}"
+    if result.beside is not None:
+        title += f", F1 {100 * result.beside.f1:.2f} with the dictionary at its side"
     page = render(title, result.scores, result.interval, mistakes(gold, found), matrix)
     return result, page
 
