@@ -183,6 +183,8 @@ def test_the_tables_are_generated() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    empty = re.compile(r"<!-- table: \w+ -->\n(\|.*\n){0,2}<!-- end -->")
+    assert not [page.stem for page in PAGES if empty.search(page.read_text(encoding="utf-8"))]
 
 
 def test_the_settings_on_the_page_exist() -> None:
