@@ -58,11 +58,9 @@ def predict(
     keep_apart(output, model, source, dictionary, stop)
     questions = _questions(question or ())
     matching = options.Matching(names_label, case, stop, possessives, plurals)
-    by_workers = workers > 1 or resume or ray is not None
-    if by_workers:
+    if workers > 1 or resume or ray is not None:
         _check_files(dictionary, stop)
-    names = options.given_gazetteer(dictionary, matching, on_error)
-    if by_workers:
+        options.given_gazetteer(dictionary, matching, on_error)
         kept: dict[str, Any] = {"threshold": threshold, "flat": flat, "on_error": on_error.value}
         if dictionary is not None:
             kept["dictionary"] = {"path": str(Path(dictionary).resolve())} | matching.of_file()
@@ -70,6 +68,7 @@ def predict(
         return
     from convener import api
 
+    names = options.given_gazetteer(dictionary, matching, on_error)
     recogniser = api.load(model)
     if questions:
         recogniser = recogniser.ask(questions)

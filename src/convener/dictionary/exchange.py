@@ -77,10 +77,12 @@ class _Places:
 
     def text(self, old: str) -> str:
         """The text anew."""
-        starts = [0, *self._ends]
-        around = [old[a:b] for a, (b, _) in zip(starts, [*self._spans, (None, None)], strict=True)]
-        names = [*self._fresh.values(), ""]
-        return "".join(itertools.chain.from_iterable(zip(around, names, strict=True)))
+        pieces: list[str] = []
+        last = 0
+        for (start, end), name in self._fresh.items():
+            pieces += old[last:start], name
+            last = end
+        return "".join([*pieces, old[last:]])
 
     def of(self, span: Offsets) -> Offsets:
         """Where a stretch is that is written anew, or touches none that is."""

@@ -38,7 +38,7 @@ from convener.models.layout import Example, Frequency, Rows
 from convener.panel import assignment
 from convener.panel.joint import mean_probabilities
 from convener.panel.panel import agreement, group_embeddings, log_beliefs
-from convener.recipes.bond_config import BondConfig
+from convener.recipes.bond_config import MAX_PASS_STEPS, MIN_ROUND_STEPS, BondConfig
 from convener.recipes.rounds import Recipe, Stage, State
 from convener.text.documents import Document
 from convener.training.apart import Lesson, Workers
@@ -50,7 +50,6 @@ from convener.training.progress import Listener
 Figures = dict[str, object]
 Round = Callable[[int, int], Figures]
 
-MIN_ROUND_STEPS, MAX_ROUND_STEPS = 50, 100
 LONG_ROUND = 1 / 3
 
 
@@ -107,7 +106,7 @@ class Bond(Recipe):
 
     def _round_steps(self) -> int:
         a_pass = steps_of_a_pass(self.corpus.examples, self.optimiser)
-        steps = min(max(round(a_pass), MIN_ROUND_STEPS), MAX_ROUND_STEPS)
+        steps = min(max(round(a_pass), MIN_ROUND_STEPS), MAX_PASS_STEPS)
         return max(steps, min(round(LONG_ROUND * a_pass), self.config.longest_round))
 
     def _stage(self, name: str, experts: int, rounds: int, steps: int, round_: Round) -> Stage:

@@ -4,6 +4,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+MIN_ROUND_STEPS, MAX_PASS_STEPS = 50, 100
+"""Between these a round whose length is left open is a pass over the corpus."""
+
 
 class BondConfig(BaseModel):
     """The settings of `convener.recipes.bond`.
@@ -27,7 +30,7 @@ class BondConfig(BaseModel):
     round_steps: int | None = Field(default=None, ge=1)
     """Steps of each expert in a round; left open, a pass over the corpus, from 50 to 100, or a
     third of a pass where that is more, at most `longest_round`."""
-    longest_round: int = Field(default=300, ge=100)
+    longest_round: int = Field(default=300, ge=MAX_PASS_STEPS)
     """The most steps of a round whose length is left open."""
     warmup_rounds: int = Field(default=3, ge=1)
     """Rounds in which one model learns from all groups."""

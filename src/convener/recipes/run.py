@@ -25,7 +25,7 @@ from convener.models.tagger import Tagger
 from convener.models.weights import fingerprint_of
 from convener.panel.panel import Panel
 from convener.recipes.bond import Bond
-from convener.recipes.bond_config import BondConfig
+from convener.recipes.bond_config import MAX_PASS_STEPS, BondConfig
 from convener.recipes.checks import check_gold, check_labelled
 from convener.recipes.multitask import reader_for
 from convener.recipes.rivals import with_rivals
@@ -92,7 +92,7 @@ SUPERVISED = RunConfig(
     rivals=False,
     words="mixed",
     optimiser=OptimiserConfig(learning_rate=2e-4),
-    bond=BondConfig(experts=1, self_training=False, warmup_rounds=12, longest_round=100),
+    bond=BondConfig(experts=1, self_training=False, warmup_rounds=12, longest_round=MAX_PASS_STEPS),
 )
 """Plain training on labels that a person made: one expert, no self-training, more steps."""
 
@@ -100,7 +100,7 @@ PAPERS = {
     name: RunConfig(
         abstain="never",
         rivals=False,
-        bond=BondConfig(experts=experts, reweight=1.0, longest_round=100),
+        bond=BondConfig(experts=experts, reweight=1.0, longest_round=MAX_PASS_STEPS),
     )
     for name, experts in (("bond", 1), ("bond-moe", 3))
 }
