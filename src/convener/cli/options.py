@@ -84,6 +84,14 @@ class Matching:
         stop = [line.text for line in numbered_lines(self.stop)] if self.stop else []
         return asdict(self) | {"case": self.case.value, "stop": stop}
 
+    def check(self, path: str | None) -> None:
+        """Raise ConfigError if something is said of names, but no dictionary is given."""
+        if path is None and self != Matching():
+            raise ConfigError(
+                "options such as --label and --plurals say how names are read: "
+                "add --dictionary, or leave them out"
+            )
+
 
 def documents(path: str, on_error: OnError) -> Iterator[Document]:
     """Documents of a file or folder; what is left out of it is reported at the end."""
@@ -144,14 +152,8 @@ def given_gazetteer(path: str | None, matching: Matching, on_error: OnError) -> 
     Raises:
         ConfigError: there is none, but something is said of how it is read.
     """
-    if path is not None:
-        return gazetteer(path, matching, on_error)
-    if matching != Matching():
-        raise ConfigError(
-            "options such as --label and --plurals say how names are read: "
-            "add --dictionary, or leave them out"
-        )
-    return None
+    matching.check(path)
+    return None if path is None else gazetteer(path, matching, on_error)
 
 
 def _some(reasons: list[str]) -> str:

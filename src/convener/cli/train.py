@@ -99,6 +99,10 @@ def train(
         _check_target(output)
     if expert is not None and model is options.Kind.TAGGER:
         raise ConfigError("experts of a library are readers or language models, got tagger")
+    if dictionary is None and nested:
+        raise ConfigError("--nested says how names label: add --dictionary, or leave it out")
+    matching = options.Matching(names_label, case, stop, possessives, plurals)
+    matching.check(dictionary)
     changes = {
         "bond.experts": experts,
         "seed": seed,
@@ -121,9 +125,6 @@ def train(
             "expected --workers with a panel, whose experts learn side by side, got one expert: "
             "add --experts, or leave out --workers"
         )
-    if dictionary is None and nested:
-        raise ConfigError("--nested says how names label: add --dictionary, or leave it out")
-    matching = options.Matching(names_label, case, stop, possessives, plurals)
     names = options.given_gazetteer(dictionary, matching, on_error)
     documents = options.documents(data, on_error)
     if names is not None:
@@ -152,14 +153,14 @@ def _configuration(
     questions: Path | None,
     expert: bool,
 ) -> "RunConfig":
-    from convener.models.questions import read_questions
-    from convener.recipes.run import PAPERS, SUPERVISED, RunConfig, override, parse_config
-
-    base = SUPERVISED if gold else PAPERS[paper] if paper is not None else RunConfig()
-    if config is not None:
-        base = parse_config(_json_file(config))
     given = {name: value for name, value in changes.items() if value is not None}
-    run = override(base, given | dict(map(_setting, settings)))
+    given |= dict(map(_setting, settings))
+    saved = _json_file(config) if config is not None else {}
+    from convener.models.questions import read_questions
+    from convener.recipes.run import PAPERS, SUPERVISED, override, parse_config
+
+    base = SUPERVISED if gold else PAPERS[paper] if paper is not None else parse_config(saved)
+    run = override(base, given)
     if expert and run.model == "tagger":
         run = override(run, {"model": "reader"})
     if encoder is not None:
