@@ -235,6 +235,17 @@ def test_what_cannot_be_served(model: Path, tmp_path: Path, url: str) -> None:
     assert refusal("serve", model, "--texts", "4000").endswith("of 4000 texts, got 2048")
 
 
+def test_listed_names_are_found_too(model: Path, tmp_path: Path) -> None:
+    names = tmp_path / "drugs.csv"
+    names.write_text("name\ntea bag\n")
+    assert "add --dictionary" in refusal("serve", model, "--plurals")
+    with serving(model, "--dictionary", names, "--label=DRUG", "--plurals") as (url, _):
+        (found,) = predict(url, "He likes tea bags .").json()["documents"]
+        assert {"start": 9, "end": 17, "label": "DRUG", "score": None, "text": "tea bags"} in (
+            found["entities"]
+        )
+
+
 def test_the_commands_on_the_page_work(url: str) -> None:
     assert COMMANDS[0].startswith("convener serve ")
     for command in COMMANDS[1:]:

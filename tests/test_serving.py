@@ -1,12 +1,14 @@
 """The server's answers and refusals, asked within this process."""
 
 import asyncio
+import itertools
 import json
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import schemathesis
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from convener import ConfigError, Document, Recogniser
+from convener import ConfigError, Document, Entry, Gazetteer, Recogniser
 from convener.recipes.run import RunConfig
 from convener.serving.app import create_app
 from convener.serving.batching import Batcher
@@ -97,6 +99,35 @@ def test_threshold_and_flat_are_those_of_the_library(
     none = post(client, "predict", texts=[text], model="reader", threshold=1)
     counts = [len(a["documents"][0]["entities"]) for a in (nested, flat, none)]  # type: ignore[index]
     assert counts == [2, 1, 0]
+
+
+def test_a_dictionary_stands_beside_the_models(models: dict[str, Recogniser]) -> None:
+    names = Gazetteer(
+        [Entry("clinic", "SITE"), Entry("Rome is", "SAYING"), Entry("aspirin", "LOC")]
+    )
+    beside = {name: model.beside(names) for name, model in models.items()}
+    texts = [TEXT, "The clinic of Rome is closed ."]
+    with TestClient(create_app(beside, SMALL)) as client:
+        known = client.get("/v1/models").json()["models"]
+        assert [model["labels"][2:] for model in known] == [["SAYING", "SITE"]] * 2
+        for name, threshold, flat in itertools.product(beside, (0.0, 0.5, 1.0), (False, True)):
+            asked = {"model": name, "threshold": threshold, "flat": flat}
+            answer = post(client, "predict", texts=texts, **asked)
+            expected = beside[name].predict(texts, threshold=threshold, flat=flat)
+            assert spans(answer) == [[(*e.span, e.label) for e in text] for text in expected]
+        together, *alone = post(client, "experts", texts=texts, model="panel")["opinions"]  # type: ignore[misc]
+        assert (4, 10, "SITE") in spans(together)[1]
+        assert all((4, 10, "SITE") not in spans(opinion)[1] for opinion in alone)
+        questions = {"TOWN": "In ?"}
+        answer = post(client, "ask", texts=texts, model="reader", questions=questions)
+        assert (4, 10, "SITE") in spans(answer)[1]
+
+
+def spans(answer: dict[str, Any]) -> list[list[tuple[int, int, str]]]:
+    return [
+        [(e["start"], e["end"], e["label"]) for e in document["entities"]]
+        for document in answer["documents"]
+    ]
 
 
 def test_experts_are_each_alone(client: TestClient, models: dict[str, Recogniser]) -> None:

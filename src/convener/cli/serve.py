@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from convener.cli import options
 from convener.cli.console import out
 from convener.errors import ConfigError, misfit
 
@@ -17,6 +18,14 @@ def serve(
         list[Path],
         typer.Argument(help="Folders of models, or their names on the hub.", metavar="MODEL..."),
     ],
+    dictionary: Annotated[
+        str | None, typer.Option(help="Also find its names, where a model overlooks them.")
+    ] = None,
+    names_label: options.DictionaryLabel = None,
+    case: options.DictionaryCase = options.CaseOption.SMART,
+    stop: options.Stop = None,
+    possessives: options.Possessives = False,
+    plurals: options.Plurals = False,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
     token_file: Annotated[
@@ -33,8 +42,12 @@ def serve(
     """Serve models over HTTP, and a page to look at what they find, until Ctrl-C.
 
     Example: `convener serve drug-ner --port 8000`
+
+    Example: `convener serve drug-ner --dictionary drugs.csv`
     """
     token = read_token(token_file)
+    matching = options.Matching(names_label, case, stop, possessives, plurals)
+    matching.check(dictionary)
     try:
         from convener.serving.run import listen, run, url
     except ImportError as error:
@@ -57,12 +70,15 @@ def serve(
         )
     except ValidationError as error:
         raise ConfigError(misfit(error.errors())) from None
+    names = options.given_gazetteer(dictionary, matching, options.OnError.STOP)
     listener = listen(host, port)
 
     from convener.serving.app import create_app
     from convener.serving.catalogue import load
 
     recognisers = load(models)
+    if names is not None:
+        recognisers = {name: model.beside(names) for name, model in recognisers.items()}
     app = create_app(recognisers, limits, token)
 
     def tell() -> None:

@@ -145,14 +145,22 @@ class Recogniser:
             ConfigError: the threshold is no probability, or what was given is no document.
         """
         checked(threshold)
+        return (self.chosen(document, threshold, flat) for document in self.read(documents))
+
+    def read(self, documents: Iterable[Document]) -> Iterator[Document]:
+        """The documents, in order, with all that the model itself finds.
+
+        Raises:
+            ConfigError: what was given is no document.
+        """
         chunks = _chunks(map(_document, documents))
         answered = itertools.chain.from_iterable(map(self._answering.annotate, chunks))
-        sure = (tempered(document, self.card.temperature) for document in answered)
-        found = (kept(document, threshold, flat) for document in sure)
-        if self.names is None:
-            return found
-        flat = flat or self.flat
-        return (joined(document, self.names, flat) for document in found)
+        return (tempered(document, self.card.temperature) for document in answered)
+
+    def chosen(self, document: Document, threshold: float, flat: bool) -> Document:
+        """A document that was read as `annotate` gives it."""
+        found = kept(document, threshold, flat)
+        return found if self.names is None else joined(found, self.names, flat or self.flat)
 
     def beside(self, names: Gazetteer) -> "Recogniser":
         """The same model with a dictionary at its side, whose names it does not overlook.

@@ -13,7 +13,6 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
 from convener.errors import ConvenerError
-from convener.inference.keeping import kept
 from convener.inference.recogniser import Recogniser
 from convener.serving import page, refusals
 from convener.serving.batching import Batcher, Work
@@ -197,7 +196,8 @@ def _questions(desk: Desk) -> APIRouter:
         """The entities of each text."""
         model = desk.catalogue[asked.model]
         found = await desk.answers(request, model.reading, asked)
-        return Answers.of(model.name, (kept(d, asked.threshold, asked.flat) for d in found))
+        wanted = await asyncio.to_thread(model.chosen, found, asked.threshold, asked.flat)
+        return Answers.of(model.name, wanted)
 
     @router.post("/experts")
     async def experts(request: Request, asked: Texts) -> Opinions:

@@ -4,7 +4,7 @@ A name is that of the model's folder. What `reading`, `each` and `asking` return
 requests, so that those are answered together.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -65,8 +65,12 @@ class Served:
         return not self.recogniser.flat
 
     def reading(self, documents: list[Document]) -> Sequence[Document]:
-        """The documents with the model's entities."""
-        return list(self.recogniser.annotate(documents))
+        """The documents with all that the model itself finds."""
+        return list(self.recogniser.read(documents))
+
+    def chosen(self, documents: Iterable[Document], threshold: float, flat: bool) -> list[Document]:
+        """Documents that were read, as `Recogniser.annotate` gives them."""
+        return [self.recogniser.chosen(document, threshold, flat) for document in documents]
 
     def each(self, documents: list[Document]) -> Sequence[tuple[Document, ...]]:
         """The documents with the entities of the panel, then of each of its experts alone."""
