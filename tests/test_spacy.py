@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convener import Document, Entity, Recogniser
-from convener.errors import ModelError
+from convener.errors import DataError, ModelError
 from convener.text.formats import read
 from tests.test_cli import ENVIRONMENT
 from tests.test_formats import FAST, spans_in, texts
@@ -50,6 +50,26 @@ def test_a_pipeline_is_saved_with_its_model(model: Path, tmp_path: Path) -> None
     third.add_pipe("convener", config={"model": "no/longer/there"})
     third.from_bytes(second.to_bytes())
     assert third(text)._.convener == expected
+
+
+def test_listed_names_are_found_too_and_read_again_from_their_path(
+    model: Path, tmp_path: Path
+) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("sea fever\n")
+    first = spacy.blank("en")
+    listed = {"dictionary": str(names), "label": "DISEASE"}
+    first.add_pipe("convener", config={"model": str(model)} | listed)
+    text = "We gave aspirin for sea fever in Rome today ."
+    found = first(text)
+    assert [e.label_ for e in found.ents if e.text == "sea fever"] == ["DISEASE"]
+    assert {e.label for e in found._.convener} == {"DRUG", "LOC", "DISEASE"}
+    first.to_disk(tmp_path / "pipeline")
+    second = spacy.load(tmp_path / "pipeline")
+    assert second(text)._.convener == found._.convener
+    names.unlink()
+    with pytest.raises(DataError, match=r"names\.txt"):
+        spacy.load(tmp_path / "pipeline")
 
 
 def test_spacy_finds_the_component_by_itself() -> None:

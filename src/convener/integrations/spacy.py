@@ -7,7 +7,10 @@ their scores among the group's attributes; those that do not overlap, the longes
 `doc.ents`, beside what an earlier component has set there. `doc._.convener` has them exact to the
 character, `span._.convener_score` the score of a span.
 
-The model is loaded when it is first needed, and saved with the pipeline.
+The model is loaded when it is first needed, and saved with the pipeline. With
+`"dictionary": "drugs.csv"` (and `"label"`, the type of names whose row gives none) listed names are
+found beside the model's (`convener.inference.beside`). The dictionary is not saved: a pipeline
+reads it from its path.
 """
 
 import io
@@ -22,6 +25,7 @@ from spacy.tokens import Doc, Span
 from spacy.util import filter_spans, minibatch
 
 from convener.api import load
+from convener.dictionary import Gazetteer
 from convener.inference.recogniser import Recogniser
 from convener.text.documents import Document, Entity
 from convener.text.formats.docbin import span_group
@@ -30,22 +34,31 @@ KEY = "convener"
 
 
 class Recognition:
-    """Finds a model's entities in Docs; `model` is a folder, or a name on the hub."""
+    """Finds entities in Docs by a model, a folder or a name on the hub, and a dictionary's file."""
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, dictionary: str | None = None, label: str | None = None) -> None:
         self._model = model
+        self._dictionary = dictionary
+        self._label = label
         self._recogniser: Recogniser | None = None
 
     @property
     def recogniser(self) -> Recogniser:
-        """The model.
+        """The model, with the dictionary at its side.
 
         Raises:
+            DataError: the dictionary cannot be read.
             ModelError: there is no such model, or it is damaged.
         """
         if self._recogniser is None:
-            self._recogniser = load(self._model)
+            self._recogniser = self._loaded(self._model)
         return self._recogniser
+
+    def _loaded(self, model: str | Path) -> Recogniser:
+        recogniser = load(model)
+        if self._dictionary is None:
+            return recogniser
+        return recogniser.beside(Gazetteer.from_file(self._dictionary, self._label))
 
     def __call__(self, doc: Doc) -> Doc:
         """The same Doc, with entities."""
@@ -65,7 +78,7 @@ class Recognition:
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "Recognition":
         """Take the model of a folder."""
-        self._recogniser = load(Path(path))
+        self._recogniser = self._loaded(Path(path))
         return self
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
@@ -120,6 +133,8 @@ Span.set_extension("convener_score", getter=_score, force=True)
 
 
 @Language.factory("convener", assigns=["doc.ents", "doc.spans", "doc._.convener"])
-def recognition(nlp: Language, name: str, model: str) -> Recognition:
+def recognition(
+    nlp: Language, name: str, model: str, dictionary: str | None = None, label: str | None = None
+) -> Recognition:
     """The component, as `nlp.add_pipe` makes it."""
-    return Recognition(model)
+    return Recognition(model, dictionary, label)
