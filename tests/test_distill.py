@@ -200,5 +200,7 @@ def test_a_user_distills(panel: Recogniser, labelled: list[Document], tmp_path: 
     assert len(small.panel.experts) == 1
     assert small.card.dev_f1 is not None
     assert "taught by 2 on" in (tmp_path / "small" / "README.md").read_text()
+    shown = convener("info", tmp_path / "small").stdout
+    assert f"taught by              2 experts on {len(labelled)} documents" in shown
     line = refusal("distill", *map(str, files), "-o", str(tmp_path / "text.txt"))
     assert "text.txt" in line

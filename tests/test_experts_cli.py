@@ -82,7 +82,11 @@ def test_adapting_saves_a_model_like_any_other(shelf: Shelf, tmp_path: Path) -> 
     answer = json.loads(convener("predict", model, "--text", "We gave codeine .").stdout)
     assert {e["label"] for e in answer["entities"]} <= {"DRUG", "LOC"}
     assert "experts merged, by similarity" in (model / "README.md").read_text(encoding="utf-8")
-    assert "panel of readers" in convener("info", model).stdout
+    shown = convener("info", model).stdout
+    assert "panel of readers" in shown
+    assert "SaM" in shown
+    assert "merged by similarity" in shown
+    assert "seed" not in shown
     patch = ["--patch", tmp_path / "patch.jsonl"]
     assert "that convener train made" in refusal("audit", model, shelf.gold, *patch)
     content = page.read_text(encoding="utf-8")

@@ -1,12 +1,16 @@
 """`convener info`: what a model folder says of itself."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from convener.cli.console import out
+
+if TYPE_CHECKING:
+    from convener.inference.card import Card
 
 
 def info(
@@ -34,14 +38,11 @@ def info(
         "experts": config.experts,
         "encoder": card.encoder,
         "size": f"{size / 1e6:.0f} MB",
-        "training documents": f"{card.documents} in {card.groups} groups",
-        "labels left out": card.left_out,
-        "training data": f"sha256 {card.data_sha256[:16]}",
+        "recipe": card.recipe,
+        **_origin(card),
         "F1 on the dev set": "none was given" if card.dev_f1 is None else card.dev_f1,
         "temperature of scores": card.temperature,
-        "seed": card.run.get("seed"),
         "versions": ", ".join(f"{name} {number}" for name, number in card.versions.items()),
-        "settings": json.dumps(card.run.get("bond")),
     }
     if config.reader is not None:
         facts["entities"] = "nested" if config.reader.nested else "flat"
@@ -50,3 +51,24 @@ def info(
     width = max(map(len, facts))
     for name, value in facts.items():
         out.print(f"{name:<{width}}  {value}", markup=False)
+
+
+def _origin(card: "Card") -> dict[str, object]:
+    """What it was made from: experts of other domains, or labels, perhaps by way of a panel."""
+    documents = f"{card.documents} in {card.groups} groups"
+    data = f"sha256 {card.data_sha256[:16]}"
+    chosen = card.run.get("chosen")
+    if isinstance(chosen, Mapping):
+        merged = {f"merged by {kind}": ", ".join(names) for kind, names in chosen.items()}
+        return {**merged, "target documents": documents, "target text": data}
+    facts: dict[str, object] = {
+        "training documents": documents,
+        "labels left out": card.left_out,
+        "training data": data,
+        "seed": card.run.get("seed"),
+        "settings": json.dumps(card.run.get("bond")),
+    }
+    if card.distilled is not None:
+        taught = f"{card.distilled['experts']} experts on {card.distilled['documents']} documents"
+        facts["taught by"] = taught
+    return facts

@@ -13,6 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 PACKAGES = ("convener", "torch", "transformers", "tokenizers", "accelerate")
 
+_KINDS = {
+    "tagger": "taggers",
+    "reader": "readers, Multi-NER (arXiv 2309.11027)",
+    "generator": "a language model with LoRA",
+}
+
 
 class Card(BaseModel):
     """Provenance of a model; `run` is its configuration, `history` the figures of each round.
@@ -43,6 +49,18 @@ class Card(BaseModel):
     history: list[dict[str, object]]
     distilled: dict[str, object] | None = None
 
+    @property
+    def recipe(self) -> str:
+        """What the model was made by, with the paper."""
+        bond = self.run.get("bond")
+        if not isinstance(bond, Mapping):
+            return "SaM (arXiv 2506.22813): experts of other domains chosen and merged"
+        kind = _KINDS[str(self.run.get("model", "tagger"))]
+        if not bond["self_training"]:
+            return f"plain training of {kind}"
+        name = "BOND-MoE (arXiv 2404.19192)" if bond["experts"] != 1 else "BOND (KDD 2020)"
+        return f"{name}, {kind}"
+
 
 def installed_versions() -> dict[str, str]:
     """Versions of the packages that decide what a model is."""
@@ -53,25 +71,6 @@ def installed_versions() -> dict[str, str]:
         except PackageNotFoundError:
             versions[package] = "unknown"
     return versions
-
-
-_KINDS = {
-    "tagger": "taggers",
-    "reader": "readers, Multi-NER (arXiv 2309.11027)",
-    "generator": "a language model with LoRA",
-}
-
-
-def _recipe(run: Mapping[str, object]) -> str:
-    """What the model was made by, with the paper."""
-    bond = run.get("bond")
-    if not isinstance(bond, Mapping):
-        return "SaM (arXiv 2506.22813): experts of other domains chosen and merged"
-    kind = _KINDS[str(run.get("model", "tagger"))]
-    if not bond["self_training"]:
-        return f"plain training of {kind}"
-    name = "BOND-MoE (arXiv 2404.19192)" if bond["experts"] != 1 else "BOND (KDD 2020)"
-    return f"{name}, {kind}"
 
 
 def _base_model(encoder: str) -> str | None:
@@ -102,7 +101,7 @@ tags:
 
 | | |
 |---|---|
-| recipe | {{ recipe }} |
+| recipe | {{ card.recipe }} |
 | encoder | `{{ card.encoder }}` |
 {%- if card.run.adapt %}
 {%- for kind, names in card.run.chosen.items() %}
@@ -191,7 +190,6 @@ def render(card: Card, labels: Sequence[str], experts: int) -> str:
         card=card,
         labels=labels,
         experts=experts,
-        recipe=_recipe(card.run),
         base_model=_base_model(card.encoder),
         flat=card.run.get("model") == "tagger",
     )
