@@ -21,6 +21,7 @@ from convener.inference.bulk import Work, Worker, predict_file
 from convener.text.documents import Document
 from convener.text.formats import read, write
 from convener.text.formats.lines import Stretch, numbered_lines, stretches
+from tests import serving_models
 from tests.dying import die
 from tests.test_bad_input import refusal
 from tests.test_cli import ENVIRONMENT, convener
@@ -105,6 +106,21 @@ def test_threshold_and_flat_reach_the_workers(model: Path, source: Path, tmp_pat
     predict_file(source, output, work_for(model, threshold=middle, flat=True), here)
     kept = [e.score or 0 for d in read(output) for e in d.entities]
     assert len(kept) == sum(score >= middle for score in scores) < len(scores)
+
+
+def test_of_nested_entities_workers_keep_the_best_apart(tiny_encoder: Path, tmp_path: Path) -> None:
+    nested = serving_models.reader(tiny_encoder)
+    nested.save_pretrained(tmp_path / "reader")
+    source, output = tmp_path / "notes.txt", tmp_path / "found.jsonl"
+    source.write_text("The clinic of Rome is closed .\n" * 3)
+    counts = []
+    for flat in (False, True):
+        work = work_for(tmp_path / "reader", flat=flat)
+        predict_file(source, output, work, here)
+        found = list(read(output))
+        assert told(found) == told(nested.annotate(read(source), flat=flat))
+        counts.append(sum(len(document.entities) for document in found))
+    assert counts == [6, 3]
 
 
 def test_bad_items_are_listed_even_if_another_run_met_them(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from convener import Document, Recogniser, export, load
+from convener import Document, Entry, Gazetteer, Recogniser, export, load
 from convener.errors import ConfigError, ModelError
 from convener.evaluation.scores import score
 from convener.inference.card import Card
@@ -106,7 +106,10 @@ def test_an_exported_model_answers_alike(
     exported = load(folders / kind)
     assert exported.labels == models[kind].labels
     assert exported.card == models[kind].card
-    assert assert_parity(models[kind], exported, TEXTS) > 3
+    alone = assert_parity(models[kind], exported, TEXTS)
+    assert alone > 3
+    beside = exported.beside(Gazetteer([Entry("codeine , Lima likes tea", "TRADE")]))
+    assert "TRADE" in [entity.label for entity in beside.predict(TEXTS[1])]
 
 
 @pytest.mark.parametrize("kind", ["panel", "merged"])
