@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -142,15 +143,33 @@ def test_every_verb_reads_a_dictionary_alike(place: Workplace, tmp_path: Path) -
     assert told in convener("audit", text, names, *options).stdout
     quick = [*place.tiny, "--experts=1", "--set=bond.round_steps=1"]
     trained = ("train", text, "--dictionary", names, "-o", tmp_path / "model", *options, *quick)
-    assert told in convener(*trained).stderr
     gold = tmp_path / "gold.jsonl"
     spans = ((0, 7, "DRUG"), (12, 19, "DRUG"))
     write(gold, [Document("Statins and tablets in Oslo", tuple(Entity(*s) for s in spans))])
+    said = convener(*trained, "--dev", gold).stderr
+    assert told in said
+    assert re.search(r"F1 on dev: dictionary 50\.0, model [\d.]+, both [\d.]+", said)
     plain = convener("evaluate", place.model, gold, "--dictionary", names).stdout
     done = convener("evaluate", place.model, gold, "--dictionary", names, *options).stdout
     assert "recall on unseen names" in plain
     assert "recall on seen names" not in plain
     assert done.count(" of 1\n") == 2
+
+
+def test_who_trains_with_a_dictionary_is_told_what_it_brings_to_the_model(
+    place: Workplace, tmp_path: Path
+) -> None:
+    names, dev = tmp_path / "names.csv", tmp_path / "dev.jsonl"
+    names.write_text("aspirin,DRUG\nsea fever,LOC\n")
+    texts = [("aspirin", "DRUG"), ("sea fever", "LOC"), ("sea fever", "LOC")]
+    write(dev, [Document(text, (Entity(0, len(text), label),)) for text, label in texts])
+    told = ("train", place.text, "--dictionary", names, "--dev", dev, "-o", tmp_path / "model")
+    said = convener(*told, *place.tiny, "--experts=1").stderr
+    (line,) = (line for line in said.splitlines() if line.startswith("F1 on dev"))
+    listed, alone, both = map(float, re.findall(r"\d+\.\d", line))
+    assert listed == both == 100
+    assert alone < 100
+    assert line.endswith("; predict --dictionary has both")
 
 
 def test_scores_go_to_standard_output_alone(place: Workplace) -> None:

@@ -16,6 +16,7 @@ from convener.errors import ConfigError
 from convener.text.documents import Document
 
 if TYPE_CHECKING:
+    from convener.evaluation.result import Evaluation
     from convener.recipes.run import RunConfig
 
 
@@ -252,7 +253,19 @@ def _train_model(
             "which they parted; without --dev the panel is kept",
             markup=False,
         )
+    if names is not None and dev:
+        err.print(_beside(api.evaluate(model, dev, names)), markup=False)
     out.print(f"saved {output}", markup=False)
+
+
+def _beside(result: "Evaluation") -> str:
+    """What a model and its dictionary are worth by themselves and together."""
+    assert result.listed is not None
+    assert result.beside is not None
+    alone = result.scores.exact
+    scores = (("dictionary", result.listed), ("model", alone), ("both", result.beside))
+    line = "F1 on dev: " + ", ".join(f"{name} {100 * score.f1:.1f}" for name, score in scores)
+    return line + ("; predict --dictionary has both" if result.beside.f1 > alone.f1 else "")
 
 
 def _json_file(path: Path) -> object:
