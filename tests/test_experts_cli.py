@@ -63,13 +63,14 @@ def test_experts_are_listed_shown_and_checked(shelf: Shelf) -> None:
     assert "2 of 2 experts are whole" in convener("experts", "check", shelf.library).stdout
 
 
-def test_experts_of_which_none_finds_anything_are_chosen_by_name(
+def test_experts_of_which_none_finds_anything_are_chosen_by_similarity(
     shelf: Shelf, tmp_path: Path
 ) -> None:
     (tmp_path / "quiet.txt").write_text(".\n" * 5)
     arguments = ["--types", shelf.types, "-o", tmp_path / "model"]
-    done = convener("adapt", shelf.library, tmp_path / "quiet.txt", *arguments)
-    assert "by performance no expert is above 0: chosen by name" in done.stderr
+    done = convener("adapt", shelf.library, tmp_path / "quiet.txt", *arguments, "--experts=1")
+    assert "by performance no expert is above 0: chosen by similarity" in done.stderr
+    assert "both selections agree" in done.stderr
 
 
 def test_adapting_saves_a_model_like_any_other(shelf: Shelf, tmp_path: Path) -> None:

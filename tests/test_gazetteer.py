@@ -1,6 +1,7 @@
 """The gazetteer: longest names on word boundaries, case as each entry reads it."""
 
 import random
+import time
 from pathlib import Path
 from typing import Any
 
@@ -192,10 +193,35 @@ def test_label_and_case_of_the_caller_serve_rows_that_give_none(tmp_path: Path) 
     }
 
 
-@pytest.mark.parametrize("header", ["name,id", "Term,RxCUI", "name"])
+@pytest.mark.parametrize("header", ["name,id", "Term,RxCUI"])
 def test_a_column_of_names_makes_a_header(tmp_path: Path, header: str) -> None:
     gazetteer = load(tmp_path, "a.csv", f"{header}\naspirin,1191\ncodeine,2670\n", "DRUG")
     assert {(e.surface, e.label) for e in gazetteer} == {("aspirin", "DRUG"), ("codeine", "DRUG")}
+
+
+def test_a_name_with_a_comma_and_no_quotes_is_refused(tmp_path: Path) -> None:
+    text = "surface,label\nOslo,LOC,\nWashington, D.C.,LOC\n"
+    with pytest.raises(DataError, match=r"a\.csv:3: expected 2 columns, got 3: put quotes around"):
+        load(tmp_path, "a.csv", text)
+    quoted = load(tmp_path, "a.csv", text.replace("Washington, D.C.", '"Washington, D.C."'))
+    assert {(e.surface, e.label) for e in quoted} == {("Oslo", "LOC"), ("Washington, D.C.", "LOC")}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_repeated_rows_the_highest_priority_counts(order: int) -> None:
+    entries = [Entry("Jordans", label, priority=n) for label, n in (("P", 0), ("L", 1), ("P", 5))]
+    gazetteer = Gazetteer(entries[::order], possessives=True)
+    found = list(gazetteer.matches("Jordans and Jordans's"))
+    assert [match.labels for match in found] == [("P",), ("P",)]
+    assert (len(gazetteer), gazetteer.duplicates) == (2, 1)
+
+
+def test_what_follows_a_first_word_without_spaces_is_read_in_time() -> None:
+    gazetteer = Gazetteer([Entry("new york", "LOC"), Entry("new , a", "X")])
+    start = time.process_time()
+    found = list(gazetteer.matches("new ,a," + "a," * 80_000))
+    assert [(match.end, match.labels) for match in found] == [(6, ("X",))]
+    assert time.process_time() - start < 5
 
 
 def test_ids_are_not_taken_for_types(tmp_path: Path) -> None:

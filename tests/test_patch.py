@@ -137,6 +137,25 @@ def test_answers_become_changes_the_most_reliable_first() -> None:
     assert suggested([(LABELLED, agreed, (0.0, 0.0, 0.0))]) == []
 
 
+def test_a_name_is_dropped_however_the_text_writes_it() -> None:
+    patch = Patch([Change(change="drop", surface="O\u2019Brien", label="PER")])
+    names = Gazetteer([Entry("O'Brien", "PER"), Entry("Rome", "LOC")])
+    assert list(patch.names(names)) == [Entry("Rome", "LOC")]
+    assert not patch.unused
+
+
+def test_a_name_keeps_the_case_that_it_is_written_in_most_often() -> None:
+    shout = Document("APPLE SHARES", (Entity(0, 5, "ORG"),))
+    usual = Document("Apple shares", (Entity(0, 5, "ORG"),))
+    small = Document("an apple", (Entity(3, 8, "ORG"),))
+    good = [(shout, shout.entities, (0.0,)), *[(usual, usual.entities, (0.0,))] * 3]
+    first = suggested([*good, *[(small, (), (0.9,))] * 4])[0]
+    assert (first.change, first.surface) == ("exact", "Apple")
+    loud = first.model_copy(update={"surface": "APPLE"})
+    names = Gazetteer([Entry("Apple", "ORG", case="ignore")])
+    assert list(Patch([loud]).names(names)) == [Entry("Apple", "ORG", case="exact")]
+
+
 def test_names_with_a_bad_record_lead() -> None:
     lower = Document("a bath", (Entity(2, 6, "LOC"),))
     upper = Document("in Bath", (Entity(3, 7, "LOC"),))

@@ -98,6 +98,8 @@ def test_a_text_of_a_million_characters_is_read_in_time() -> None:
         ({"before": ["at"], "after": ["Inc"], "shape": ["title"]}, "at Acme Inc at Bolt", ["Acme"]),
         ({"before": ["Mr", "Dr"], "shape": ["title"]}, "Mr Dr King", ["King"]),
         ({"before": ["Mr"], "shape": ["title"]}, "Mr", []),
+        ({"words": ["café"]}, "Cafe\u0301 CAFÉ cafe", ["Cafe\u0301 CAFÉ"]),
+        ({"before": ["Señor"], "shape": ["title"]}, "Sen\u0303or Paz, Señor Lee", ["Paz", "Lee"]),
         ({"shape": ["title"]}, "", []),
     ],
 )  # fmt: skip
@@ -173,6 +175,7 @@ def test_the_rules_on_the_page_are_read(tmp_path: Path) -> None:
         ([{"label": "X", "shape": "title"}], "rule 1: shape: expected a valid list"),
         ([{"label": "X", "before": ["Mr"]}], "rule 1: expected an expression, or one of shape"),
         ([{"label": "X", "words": [" "]}], "rule 1: words.0: String should match"),
+        ([{"label": "X", "words": ["New York"]}], "rule 1: expected single words, got 'New York'"),
         ([{"label": "X", "words": ["a"], "longest": 0}], "rule 1: longest: expected"),
         ([{"label": "X", "words": ["a"], "name": "n"}] * 2, "rule 2: two rules are named 'n'"),
     ],

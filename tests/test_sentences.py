@@ -45,6 +45,13 @@ def test_a_domain_is_the_mean_of_its_sentences() -> None:
         domain(["", "  "])
 
 
+def test_a_long_text_is_read_whole() -> None:
+    river, money = "The river is wide. " * 30, "Banks raise their interest rates. " * 50
+    both, one = domain([river + money]), domain([river])
+    assert (one[2], both[2]) == (1, 3)
+    assert both[0] @ embedded([money])[0] > one[0] @ embedded([money])[0] + 0.1
+
+
 def test_large_domains_are_sampled_alike_for_a_seed() -> None:
     texts = [f"Sentence number {index}." for index in range(LIMIT + 40)]
     first, second = domain(texts, 3), domain(texts, 3)

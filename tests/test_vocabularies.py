@@ -54,6 +54,16 @@ def test_a_table_with_tabs_and_question_marks(tmp_path: Path) -> None:
     assert len(refused) == 1
 
 
+def test_a_quote_that_is_never_closed_costs_its_row_alone(tmp_path: Path) -> None:
+    path = put(tmp_path / "query.csv", 'item,itemLabel\nQ1,"Heroes\nQ2,Paris\n\nQ3,Rome\n')
+    refused: list[DataError] = []
+    assert [name for name, _, _ in triples(wikidata(path, "X", refused.append))] == [
+        "Paris",
+        "Rome",
+    ]
+    assert "query.csv:2: the table cannot be read" in str(refused[0])
+
+
 def test_all_forms_of_json_say_the_same(tmp_path: Path) -> None:
     rows = [
         {"item": f"{WIKIDATA}Q1", "itemLabel": "Ada King", "altLabel": "Ada Lovelace"},
@@ -218,6 +228,10 @@ SKOS = """
 <http://x/2> a skos:Concept ; skos:prefLabel "Chat"@fr .
 <http://x/1> a skos:Concept ; skos:prefLabel "cat"@en, "Katze"@de ;
     skos:altLabel "house  cat"@en-GB, "Felis catus" ; skos:hiddenLabel "kat"@en, "cat"@en .
+<http://x/3> a skos:ConceptScheme ; skos:prefLabel "Thesaurus of animals"@en .
+<http://x/4> a skos:Collection ; skos:prefLabel "by habitat"@en .
+<http://x/5> a skos:Concept ; skos:prefLabel "old dog"@en ;
+    <http://www.w3.org/2002/07/owl#deprecated> true .
 """
 OWL = """<?xml version="1.0"?>
 <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"

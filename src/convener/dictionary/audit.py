@@ -14,6 +14,7 @@ from convener.dictionary.gazetteer import Entry, Gazetteer, Match
 from convener.dictionary.labeller import Labeller, Summary
 from convener.errors import DataError
 from convener.text.documents import Document, Entity
+from convener.text.overlaps import Overlaps
 
 _EXAMPLES = 3
 _CONTEXT = 40
@@ -149,7 +150,8 @@ def audit(
         summary.add(labelled)
         conflicts.update(_conflicts(document.entities, labelled.entities))
         chosen = set(labelled.entities)
-        spans = {entity.span for entity in chosen}
+        spans = sorted({entity.span for entity in chosen})
+        overlaps = Overlaps(spans)
         true: set[tuple[int, int, str]] | None = None
         if truths is not None:
             true = _truth(document, next(truths, None))
@@ -159,9 +161,10 @@ def audit(
             for entry in match.entries:
                 key = entry.surface, entry.label
                 record = records.setdefault(key, Record(*key))
-                if (match.start, match.end) in spans:
+                around = [spans[place] for place in overlaps.of((match.start, match.end))]
+                if (match.start, match.end) in around:
                     _add(record, document, match, true)
-                elif any(start <= match.start and match.end <= end for start, end in spans):
+                elif any(start <= match.start and match.end <= end for start, end in around):
                     record.hidden += 1
         plain.update(_lower_case_words(document))
     if truths is not None and next(truths, None) is not None:
@@ -193,8 +196,10 @@ def _add(
 
 def in_context(document: Document, start: int, end: int) -> Example:
     """A stretch of a text with some of what stands before and after it, on one line."""
-    flat = document.text.replace("\n", " ").replace("\r", " ")
-    return flat[max(0, start - _CONTEXT) : start], flat[start:end], flat[end : end + _CONTEXT]
+    places = ((max(0, start - _CONTEXT), start), (start, end), (end, end + _CONTEXT))
+    parts = (document.text[a:b].replace("\n", " ").replace("\r", " ") for a, b in places)
+    before, within, after = parts
+    return before, within, after
 
 
 def _truth(document: Document, gold: Document | None) -> set[tuple[int, int, str]]:
@@ -209,10 +214,10 @@ def _truth(document: Document, gold: Document | None) -> set[tuple[int, int, str
 
 def _conflicts(others: Iterable[Entity], chosen: Sequence[Entity]) -> Iterable[tuple[str, str]]:
     """Which source says something else about a stretch that the dictionary labels."""
+    overlaps = Overlaps(entity.span for entity in chosen)
     for other in others:
-        for entity in chosen:
-            overlaps = other.start < entity.end and entity.start < other.end
-            if overlaps and (other.span, other.label) != (entity.span, entity.label):
+        for entity in map(chosen.__getitem__, overlaps.of(other.span)):
+            if (other.span, other.label) != (entity.span, entity.label):
                 yield f"{other.source or 'corpus'}: {other.label}", entity.label
 
 

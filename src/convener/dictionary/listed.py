@@ -44,19 +44,21 @@ class Listed:
         if doubt := form.doubtful():
             self.left_out.append(f"{place}{short(entry.surface)} is {doubt}")
             return
-        if not self._add(name, form):
-            self.duplicates += 1
-            return
-        self._entries += 1
+        new = self._add(name, form)
+        self._entries += new
+        self.duplicates += not new
         if any(self._options):
             for variant in variants(form.written, *self._options):
                 self._add(_key(variant), Form.of(entry, variant))
 
     def _add(self, key: str, form: Form) -> bool:
+        """Whether nothing said the same before; if something did, the higher priority stays."""
         known = self._forms.get(key)
         if known is None:
             self._forms[key] = (form,)
-        elif _identity(form) in map(_identity, known):
+        elif same := [old for old in known if _identity(old) == _identity(form)]:
+            if form.entry.priority > same[0].entry.priority:
+                self._forms[key] = tuple(form if old in same else old for old in known)
             return False
         else:
             self._forms[key] = tuple(sorted((*known, form), key=lambda form: not form.own))
@@ -75,6 +77,8 @@ class Listed:
     def prefixes(self, text: str) -> list[str]:
         """The keys that a text in the form of a key begins with, the longest first."""
         found = []
+        longest = self.longest(text[: text.find(SEPARATOR)])
+        text = SEPARATOR.join([*text.split(SEPARATOR, longest)[:-1], ""])
         while text:
             if text in self._forms:
                 found.append(text)

@@ -4,11 +4,10 @@ A source that says nothing has no opinion, with two exceptions that make its sil
 an entity with other boundaries there, or it covers a type that others propose.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
 
 from convener.text.documents import Document, Entity, Offsets
+from convener.text.overlaps import Overlaps
 
 Answers = tuple[tuple[Entity, ...] | None, ...]
 """Each source's entities in a document, None where it has no opinion at all."""
@@ -30,7 +29,7 @@ def opinions(answers: Answers, covers: Sequence[frozenset[str]]) -> dict[Offsets
         for entity in entities or ():
             own[entity.span] = own.get(entity.span, NO_ENTITY) | {entity.label}
         given.append(own)
-    occupied = [_Occupied(own) for own in given]
+    occupied = [Overlaps(own) for own in given]
     columns: dict[Offsets, Opinions] = {}
     for span in sorted({span for own in given for span in own}):
         proposed = frozenset[str]().union(*(own.get(span, NO_ENTITY) for own in given))
@@ -53,18 +52,5 @@ def silence(answers: Answers, covers: Sequence[frozenset[str]]) -> Opinions:
 
 def untouched(document: Document, proposed: Iterable[Offsets]) -> int:
     """The number of words that no stretch touches."""
-    occupied = _Occupied(proposed)
+    occupied = Overlaps(proposed)
     return sum(not occupied.touches(word) for word in document.words())
-
-
-class _Occupied:
-    """Stretches, asked whether one of them shares text with another."""
-
-    def __init__(self, spans: Iterable[Offsets]) -> None:
-        ordered = sorted(spans)
-        self._starts = [start for start, _ in ordered]
-        self._reach = list(accumulate((end for _, end in ordered), max))
-
-    def touches(self, span: Offsets) -> bool:
-        before = bisect_left(self._starts, span[1])
-        return before > 0 and self._reach[before - 1] > span[0]

@@ -11,6 +11,7 @@ false.
 """
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +20,16 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from convener.dictionary.gazetteer import Entry, Gazetteer
+from convener.dictionary.normal import key
 from convener.errors import DataError, misfit
 from convener.files import open_output
 from convener.text.documents import Document, Entity
 from convener.text.formats.lines import numbered_lines
 
 SOURCE = "patch"
+
+Label = tuple[int, int, str]
+"""Where it begins and ends, and its type."""
 
 
 class Place(BaseModel):
@@ -113,17 +118,19 @@ class Patch:
     def _entries(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         dropped, exact = self._names("drop"), self._names("exact")
         for entry in entries:
-            key = folded(entry.surface), entry.label
-            if key in exact:
-                self.unused.discard(id(exact[key]))
-                yield replace(entry, surface=exact[key].surface, case="exact")
-            elif key in dropped:
-                self.unused.discard(id(dropped[key]))
+            name = key(entry.surface), entry.label
+            if name in exact:
+                self.unused.discard(id(exact[name]))
+                lower = entry.surface == entry.surface.lower()
+                surface = exact[name].surface if lower else entry.surface
+                yield replace(entry, surface=surface, case="exact")
+            elif name in dropped:
+                self.unused.discard(id(dropped[name]))
             else:
                 yield entry
 
     def _names(self, kind: str) -> dict[tuple[str, str], Change]:
-        return {(folded(c.surface), c.label): c for c in self.changes if c.change == kind}
+        return {(key(c.surface), c.label): c for c in self.changes if c.change == kind}
 
     def label(self, documents: Iterable[Document]) -> Iterator[Document]:
         """Documents with their labels changed.
@@ -136,32 +143,26 @@ class Patch:
             yield document if changes is None else self._changed(document, changes)
 
     def _changed(self, document: Document, changes: Sequence[Change]) -> Document:
-        entities = list(document.entities)
+        kept: dict[Label, list[Entity]] = {}
+        for entity in document.entities:
+            kept.setdefault((*entity.span, entity.label), []).append(entity)
         for change in changes:
-            key = change.start, change.end, change.label
-            old = [e for e in entities if (e.start, e.end, e.label) == key]
-            if change.change != "add" and not old:
+            old = change.start or 0, change.end or 0, change.label
+            if kept.pop(old, None) is None and change.change != "add":
                 continue
             self.unused.discard(id(change))
-            entities = [e for e in entities if e not in old]
             if change.change == "remove":
                 continue
-            start, end, label = key if change.to is None else (*_span(change.to), change.to.label)
-            assert start is not None
-            assert end is not None
-            new = Entity(start, end, label, change.confidence, source=SOURCE)
-            entities = [e for e in entities if e.end <= start or end <= e.start] + [new]
+            new = old if change.to is None else (*_span(change.to), change.to.label)
+            start, end, _ = new
+            for label in [label for label in kept if label[0] < end and start < label[1]]:
+                del kept[label]
+            kept[new] = [Entity(*new, change.confidence, source=SOURCE)]
         try:
-            return replace(
-                document, entities=tuple(sorted(entities, key=lambda e: (e.start, e.end, e.label)))
-            )
+            ordered = itertools.chain.from_iterable(kept[label] for label in sorted(kept))
+            return replace(document, entities=tuple(ordered))
         except DataError as error:
             raise DataError(f"the patch does not fit {document.text[:40]!r}: {error}") from None
-
-
-def folded(surface: str) -> str:
-    """A name as patches compare it: case and spacing do not matter."""
-    return " ".join(surface.casefold().split())
 
 
 def _span(place: Place) -> tuple[int, int]:

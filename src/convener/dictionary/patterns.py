@@ -28,10 +28,11 @@ from pydantic import (
     model_validator,
 )
 
+from convener.dictionary.normal import fold
 from convener.dictionary.rules import Source, expression
 from convener.errors import DataError, misfit
 from convener.text.documents import Document, Entity
-from convener.text.tokens import SHAPES, shape, words
+from convener.text.tokens import SHAPES, shape, split, words
 
 
 def _known_shape(name: str) -> str:
@@ -82,6 +83,10 @@ class Pattern(_Rule):
     def _says_something(self) -> "Pattern":
         if not (self.shape or self.prefix or self.suffix or self.words):
             raise ValueError("expected an expression, or one of shape, prefix, suffix, words")
+        if several := next((word for word in self.words if len(word.split()) > 1), None):
+            raise ValueError(
+                f"expected single words, got {several!r}: names of several are for a dictionary"
+            )
         return self
 
     def source(self, name: str) -> Source:
@@ -95,9 +100,9 @@ class _Matcher:
     def __init__(self, pattern: Pattern) -> None:
         self._pattern = pattern
         self._shapes = {SHAPES.index(name) for name in pattern.shape}
-        self._prefixes = tuple(map(str.casefold, pattern.prefix))
-        self._suffixes = tuple(map(str.casefold, pattern.suffix))
-        self._words = set(map(str.casefold, pattern.words))
+        self._prefixes = tuple(map(fold, pattern.prefix))
+        self._suffixes = tuple(map(fold, pattern.suffix))
+        self._words = set(map(fold, pattern.words))
         self._before = set(map(_joined, pattern.before))
         self._after = set(map(_joined, pattern.after))
         cues = [*pattern.before, *pattern.after]
@@ -106,7 +111,7 @@ class _Matcher:
     def __call__(self, document: Document) -> Iterator[Entity]:
         offsets = document.words()
         surfaces = [document.text[start:end] for start, end in offsets]
-        folded = [surface.casefold() for surface in surfaces]
+        folded = list(map(fold, surfaces))
         cue_words, ends_cue, begins_cue = self._cues(folded)
         first: int | None = None
         for index in range(len(offsets) + 1):
@@ -123,7 +128,7 @@ class _Matcher:
             first = None
 
     def _fits(self, surface: str) -> bool:
-        folded = surface.casefold()
+        folded = fold(surface)
         return (
             (not self._shapes or shape(surface) in self._shapes)
             and (not self._prefixes or folded.startswith(self._prefixes))
@@ -151,7 +156,7 @@ class _Matcher:
 
 def _joined(cue: str) -> str:
     """A cue without spaces: "Dr." is then the same whether its source splits off the period."""
-    return "".join(cue.casefold().split())
+    return "".join(map(fold, split(cue)))
 
 
 _ITEMS = TypeAdapter(list[dict[str, object]])

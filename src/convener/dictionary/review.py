@@ -10,13 +10,16 @@ is believed by `SURE` at least. Labels where nothing was seen are for a person t
 that an expert overlooks are right.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from convener.dictionary.audit import in_context
-from convener.dictionary.patch import Change, Place, fingerprint, folded
+from convener.dictionary.normal import key
+from convener.dictionary.patch import Change, Place, fingerprint
 from convener.text.documents import Document, Entity
+from convener.text.overlaps import Overlaps
 
 SURE = 0.8
 
@@ -30,16 +33,22 @@ Answered = tuple[Document, Sequence[Entity], Sequence[float]]
 class _Name:
     """Matches of a name, and how many of them were doubted, by whether they are in lower case."""
 
-    surface: str = ""
+    written: Counter[str] = field(default_factory=Counter)
     matches: dict[bool, int] = field(default_factory=lambda: {False: 0, True: 0})
     doubted: dict[bool, int] = field(default_factory=lambda: {False: 0, True: 0})
 
     def add(self, surface: str, doubted: bool) -> None:
         lower = surface == surface.lower()
-        if not self.surface or self.surface == self.surface.lower():
-            self.surface = surface
+        self.written[surface] += 1
         self.matches[lower] += 1
         self.doubted[lower] += doubted
+
+    @property
+    def surface(self) -> str:
+        """How it is written most often, with a capital if it ever is."""
+        capitals = Counter({name: n for name, n in self.written.items() if name != name.lower()})
+        ((surface, _),) = (capitals or self.written).most_common(1)
+        return surface
 
     def bad(self, *cases: bool) -> bool:
         """Whether enough matches in these cases are mostly doubted."""
@@ -54,22 +63,25 @@ def suggested(answered: Iterable[Answered]) -> list[Change]:
     unseen: list[Change] = []
     names: dict[tuple[str, str], _Name] = defaultdict(_Name)
     for document, answers, outside in answered:
+        text = fingerprint(document.text)
+        change = partial(_change, document, text)
+        labelled, said = (Overlaps(e.span for e in es) for es in (document.entities, answers))
         for entity, nothing in zip(document.entities, outside, strict=True):
-            near = [answer for answer in answers if _overlap(answer, entity)]
+            near = [answers[place] for place in said.of(entity.span)]
             seen = any((a.span, a.label) == (entity.span, entity.label) for a in near)
             surface = document.surface(entity)
-            names[folded(surface), entity.label].add(surface, not seen)
+            names[key(surface), entity.label].add(surface, not seen)
             if seen:
                 continue
             if near:
                 rival = max(near, key=lambda answer: answer.score or 0)
-                rivals.append(_change(document, entity, "replace", rival.score, rival))
+                rivals.append(change(entity, "replace", rival.score, rival))
             else:
-                unseen.append(_change(document, entity, "remove", nothing))
+                unseen.append(change(entity, "remove", nothing))
         missing += [
-            _change(document, answer, "add", answer.score)
+            change(answer, "add", answer.score)
             for answer in answers
-            if not any(_overlap(answer, entity) for entity in document.entities)
+            if not labelled.touches(answer.span)
         ]
     ordered = [_by_confidence(changes) for changes in (_of_names(names), rivals, missing, unseen)]
     return [change for changes in ordered for change in changes]
@@ -92,14 +104,19 @@ def _name_change(name: _Name, label: str, kind: str, cases: tuple[bool, ...]) ->
 
 
 def _change(
-    document: Document, entity: Entity, kind: str, belief: float | None, to: Entity | None = None
+    document: Document,
+    text: str,
+    entity: Entity,
+    kind: str,
+    belief: float | None,
+    to: Entity | None = None,
 ) -> Change:
     place = None if to is None else Place(start=to.start, end=to.end, label=to.label)
     content = {
         "change": kind,
         "surface": document.surface(entity),
         "label": entity.label,
-        "text": fingerprint(document.text),
+        "text": text,
         "start": entity.start,
         "end": entity.end,
         "to": place,
@@ -115,7 +132,3 @@ def _by_confidence(changes: Iterable[Change]) -> list[Change]:
         changes,
         key=lambda c: (-(c.confidence or 0), -(c.matches or 0), c.surface, c.text or "", c.start),
     )
-
-
-def _overlap(left: Entity, right: Entity) -> bool:
-    return left.start < right.end and right.start < left.end

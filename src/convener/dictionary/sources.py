@@ -68,7 +68,7 @@ def entry_of(row: dict[str, str], label: str | None, case: Case) -> Entry:
 
 
 def _table(lines: Iterator[Line], delimiter: str, on_error: OnError) -> Iterator[Row]:
-    rows = _filled(_cells(lines, delimiter, on_error))
+    rows = _filled(cells_of(lines, delimiter, on_error))
     first = next(rows, None)
     if first is None:
         return iter(())
@@ -83,7 +83,16 @@ def _table(lines: Iterator[Line], delimiter: str, on_error: OnError) -> Iterator
         return _guessed(itertools.chain([first], rows))
     if "surface" not in header:
         raise line.error("the header has no column 'surface': name the column of names")
-    return (_row(line, cells, header) for line, cells in rows)
+    return _under(header, rows, on_error)
+
+
+def _under(header: tuple[str, ...], rows: Iterable[Cells], on_error: OnError) -> Iterator[Row]:
+    for line, cells in rows:
+        if any(cell.strip() for cell in cells[len(header) :]):
+            expected = f"expected {len(header)} columns, got {len(cells)}"
+            on_error(line.error(f"{expected}: put quotes around what has the delimiter in it"))
+        else:
+            yield _row(line, cells, header)
 
 
 def _guessed(rows: Iterable[Cells]) -> Iterator[Row]:
@@ -122,7 +131,7 @@ def unread_columns(path: str | Path) -> list[str]:
     if ending not in DELIMITERS:
         return []
     lines = (line for line in numbered_lines(path, lambda _: None) if line.text.strip())
-    rows = _filled(_cells(lines, DELIMITERS[ending], lambda _: None))
+    rows = _filled(cells_of(lines, DELIMITERS[ending], lambda _: None))
     _, cells = next(rows, (None, [""]))
     header = _header(cells)
     return [
@@ -136,7 +145,7 @@ def _filled(rows: Iterable[Cells]) -> Iterator[Cells]:
     return (row for row in rows if any(cell.strip() for cell in row[1]))
 
 
-def _cells(lines: Iterator[Line], delimiter: str, on_error: OnError) -> Iterator[Cells]:
+def cells_of(lines: Iterator[Line], delimiter: str, on_error: OnError) -> Iterator[Cells]:
     """The cells of each row with its first line; a row has at most `ROW_LINES` lines."""
     ahead: deque[Line] = deque()
     while True:

@@ -29,6 +29,7 @@ _OBO = "http://www.geneontology.org/formats/oboInOwl#"
 _LABEL = "http://www.w3.org/2000/01/rdf-schema#label"
 _OWL = "http://www.w3.org/2002/07/owl#"
 _TYPE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
+_NO_CONCEPTS = ("ConceptScheme", "Collection", "OrderedCollection")
 
 
 def skos(
@@ -45,10 +46,14 @@ def skos(
     """
     graph = _graph(path)
     kinds = [_SKOS + kind for kind in ("prefLabel", "altLabel", "hiddenLabel")]
+    others = (_instances(graph, _SKOS + kind) for kind in _NO_CONCEPTS)
     named = _subjects(graph, kinds) | _instances(graph, _SKOS + "Concept")
+    named = named.difference(*others)
     if not named:
         raise DataError(f"{path}: expected a SKOS thesaurus, found no concept with a label")
     for concept in sorted(named):
+        if _deprecated(graph, concept):
+            continue
         names = _names(graph, concept, kinds, language)
         if not names:
             on_error(DataError(f"{path}: {concept} has no label in language {language!r}"))
@@ -77,7 +82,7 @@ def owl(
     if not classes:
         raise DataError(f"{path}: expected an OWL ontology, found no class in it")
     for name in sorted(classes):
-        if any(value.lower() in {"true", "1"} for value in _values(graph, name, "deprecated")):
+        if _deprecated(graph, name):
             continue
         surfaces = _names(graph, name, kinds, language)
         if not surfaces:
@@ -107,6 +112,10 @@ def _graph(path: str | Path) -> "Graph":
     except Exception as error:
         cause = " ".join(str(error).split())[:200]
         raise DataError(f"{path}: expected RDF as {_FORMATS[ending]}: {cause}") from None
+
+
+def _deprecated(graph: "Graph", name: str) -> bool:
+    return any(value.lower() in {"true", "1"} for value in _values(graph, name, "deprecated"))
 
 
 def _subjects(graph: "Graph", predicates: Iterable[str]) -> set[str]:

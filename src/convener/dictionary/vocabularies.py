@@ -10,7 +10,6 @@ asked for (another language, a suppressed name, another scope) is left out witho
 RDF vocabularies, which need an extra, are in `convener.dictionary.thesauri`.
 """
 
-import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import regex
 
 from convener.dictionary.gazetteer import Entry
+from convener.dictionary.sources import Row, cells_of
 from convener.errors import DataError, short
 from convener.text.formats.lines import Line, OnError, numbered_lines
 
@@ -38,7 +38,8 @@ def wikidata(path: str | Path, label: str, on_error: OnError) -> Iterator[Entry]
         DataError: the file can't be read, or is no such result.
     """
     ending = Path(path).suffix.lower()
-    rows = _bindings(path) if ending == ".json" else _table(path, "\t" if ending == ".tsv" else ",")
+    delimiter = "\t" if ending == ".tsv" else ","
+    rows = _bindings(path) if ending == ".json" else _table(path, delimiter, on_error)
     seen: set[tuple[str, str]] = set()
     for place, row in rows:
         item = _ITEM.fullmatch(row.get("item", ""))
@@ -57,19 +58,17 @@ def wikidata(path: str | Path, label: str, on_error: OnError) -> Iterator[Entry]
                 yield Entry(name, label, key)
 
 
-def _table(path: str | Path, delimiter: str) -> Iterator[tuple[str, dict[str, str]]]:
-    lines = (f"{line.text}\n" for line in numbered_lines(path))
-    reader = csv.DictReader(lines, delimiter=delimiter, restval="")
-    try:
-        names = reader.fieldnames or ()
-        _check_columns(path, names)
-        for row in reader:
-            yield f"{path}:{reader.line_num}", {name.lstrip("?"): row[name] for name in names}
-    except csv.Error as error:
-        raise DataError(f"{path}: the table cannot be read ({error}): check its quotes") from None
+def _table(path: str | Path, delimiter: str, on_error: OnError) -> Iterator[Row]:
+    lines = (line for line in numbered_lines(path) if line.text.strip())
+    rows = cells_of(lines, delimiter, on_error)
+    _, names = next(rows, (None, []))
+    _check_columns(path, names)
+    for line, cells in rows:
+        row = zip((name.lstrip("?") for name in names), cells, strict=False)
+        yield f"{path}:{line.number}", dict(row)
 
 
-def _bindings(path: str | Path) -> Iterator[tuple[str, dict[str, str]]]:
+def _bindings(path: str | Path) -> Iterator[Row]:
     text = "\n".join(line.text for line in numbered_lines(path))
     try:
         content = json.loads(text)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from safetensors.numpy import load_file, save_file
 
+from convener.inference.card import installed_versions
 from convener.inference.shelf import Library
 from convener.panel.selection import Vector
 from convener.text.documents import Document
@@ -55,5 +56,6 @@ class Memory:
         return self._path(f"{asked} {self._library.changed(name) if name else 'base'}", "jsonl")
 
     def _path(self, key: str, ending: str) -> Path:
-        named = f"{hashlib.sha256(key.encode()).hexdigest()}.{ending}"
+        asked = f"{installed_versions()['convener']} {key}"
+        named = f"{hashlib.sha256(asked.encode()).hexdigest()}.{ending}"
         return self._library.folder / _FOLDER / named

@@ -250,7 +250,7 @@ class Library:
         path = folder / _CARD
         try:
             card = ExpertCard.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise ModelError(f"no expert at {folder}: it has no {_CARD}") from None
         except ValidationError as error:
             raise ModelError(f"{path} is damaged: {misfit(error.errors())}") from None

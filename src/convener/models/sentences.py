@@ -4,7 +4,7 @@ The embedded encoder is a sentence encoder by training, so it serves here too, w
 experts read with. It comes from disk and is checked, as everywhere.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from convener.errors import DataError
 from convener.models.encoders import minilm_folder, quiet
+from convener.text.tokens import words
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 LIMIT = 500
+WORDS = 150
 KINDRED = 0.6
 
 Vectors = NDArray[np.float32]
@@ -27,6 +29,13 @@ def embedded(texts: Sequence[str]) -> Vectors:
     """Normalised embeddings of texts, [texts, dim]."""
     vectors = _encoder().encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
     return np.asarray(vectors, dtype=np.float32)
+
+
+def _stretches(text: str) -> Iterator[str]:
+    cut = words(text)
+    for first in range(0, len(cut), WORDS):
+        last = cut[min(first + WORDS, len(cut)) - 1]
+        yield text[cut[first][0] : last[1]]
 
 
 @cache
@@ -40,12 +49,13 @@ def _encoder() -> "SentenceTransformer":
 def domain(texts: Sequence[str], seed: int = 0) -> tuple[Vectors, float, int]:
     """Mean [dim] of the normalised embeddings of at most 500 texts, their spread, their number.
 
+    Texts of more than `WORDS` words are cut into such stretches, since the encoder reads no more.
     The spread is the mean of one minus the cosine of each with the mean.
 
     Raises:
         DataError: there is no text.
     """
-    written = [text for text in texts if text.strip()]
+    written = [stretch for text in texts for stretch in _stretches(text)]
     if not written:
         raise DataError(f"expected sentences to compare domains by, got {len(texts)} empty ones")
     drawn = np.random.default_rng(seed).permutation(len(written))[:LIMIT]

@@ -87,7 +87,8 @@ def adapt(
     `family` is the kind of the experts, with the target's `questions` by type, `adapter` loads the
     changes of an expert, `target` is the target's mean embedding and `sample` its sampled
     sentences, `gold` the same with labels where there are some. `ask(names, answer)` may bring
-    back what experts answered before, and ask by `answer` only the others.
+    back what experts answered before, and ask by `answer` only the others. Of experts that perform
+    alike the more similar comes first, where both are asked for.
 
     Raises:
         ConfigError: no expert, or only one and no labels to rank it by.
@@ -106,9 +107,9 @@ def adapt(
         said = answers.pop(BASE, None)
         types = {name: card.types for name, card in cards.items()}
         knows = {} if beyond or gold is not None else kindred(questions, types)
-        rankings["performance"] = by_performance(
-            answers, knows, gold, config.resamples, config.seed, said
-        )
+        ranking = by_performance(answers, knows, gold, config.resamples, config.seed, said)
+        near = [ranked.name for ranked in rankings.get("similarity", ranking)]
+        rankings["performance"] = sorted(ranking, key=lambda r: (-r.score, near.index(r.name)))
     if not rankings:
         raise ConfigError(
             "expected at least two experts or a labelled sample to select by performance, "
