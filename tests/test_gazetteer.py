@@ -216,6 +216,30 @@ def test_of_repeated_rows_the_highest_priority_counts(order: int) -> None:
     assert (len(gazetteer), gazetteer.duplicates) == (2, 1)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("CO2", "CO₂"),
+        ("aspirin", "as\u00adpi\u00adrin"),
+        ("as\u00adpirin", "aspirin"),
+        ("aspirin", "aspirin\ufe0f"),
+        ("ガス", "ｶﾞｽ"),
+        ("café", "cafe\u0301"),
+        ("fin", "ﬁn"),
+        ("\u00ad", "\u00ad"),
+    ],
+)
+def test_names_are_the_same_however_they_are_encoded(name: str, text: str) -> None:
+    gazetteer = Gazetteer([Entry(name, "X", case="ignore")])
+    (found,) = gazetteer.matches(f"a {text} b")
+    assert (found.start, found.end) == (2, 2 + len(text))
+
+
+def test_a_footnote_is_no_part_of_a_name() -> None:
+    (found,) = Gazetteer([Entry("Smith", "PER")]).matches("Smith² and others")
+    assert (found.start, found.end) == (0, 5)
+
+
 def test_what_follows_a_first_word_without_spaces_is_read_in_time() -> None:
     gazetteer = Gazetteer([Entry("new york", "LOC"), Entry("new , a", "X")])
     start = time.process_time()

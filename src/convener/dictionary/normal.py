@@ -1,9 +1,9 @@
 """How names and texts are written alike, so that equal names compare equal.
 
 Words keep the boundaries that `convener.text.tokens` gives them; each is then brought to NFKC, with
-typographic apostrophes and hyphens made plain, and its case folded. A word may come out as several
-("…" is three full stops): these are its *parts*. Parts never hold `SEPARATOR`, so a name
-is one string, its key: every part followed by a separator.
+typographic apostrophes and hyphens made plain, soft ones left out, and its case folded. A word may
+come out as several ("…" is three full stops): these are its *parts*. Parts never hold `SEPARATOR`,
+so a name is one string, its key: every part followed by a separator.
 """
 
 import unicodedata
@@ -15,6 +15,7 @@ SEPARATOR = "\x1f"
 _PLAIN = str.maketrans(
     dict.fromkeys("\u2018\u2019\u201b\u02bc", "'")
     | dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-")
+    | dict.fromkeys("\u00ad\u2060\ufe0e\ufe0f")
 )
 
 
@@ -22,7 +23,7 @@ def plain(text: str) -> str:
     """A text in NFKC with plain apostrophes and hyphens, its case kept."""
     if text.isascii():
         return text
-    return unicodedata.normalize("NFKC", text).translate(_PLAIN)
+    return unicodedata.normalize("NFKC", text).translate(_PLAIN) or text
 
 
 def fold(word: str) -> str:

@@ -1,7 +1,8 @@
 r"""Words with exact offsets.
 
-A word is a run of letters, digits and their combining marks, or any other single character that
-is not white space. Characters of scripts written without spaces stand alone. The rule is blunt on
+A word is a run of letters, digits (also those below the line, as in formulas) and their combining
+marks, soft hyphens among them, or any other single character that is not white space. Characters
+of scripts written without spaces stand alone. The rule is blunt on
 purpose: it never joins two names, every character but white space is in exactly one word, and the
 encoder cuts words further anyway.
 """
@@ -15,10 +16,10 @@ _WORD = regex.compile(
     r"""
     (?(DEFINE)
         (?P<unspaced> [\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}] )
-        (?P<marks> [\p{M}\u200c\u200d]* )
+        (?P<marks> [\p{M}\u00ad\u200c\u200d\u2060\uff9e\uff9f]* )
     )
     (?&unspaced) (?&marks)
-    | (?: (?! (?&unspaced) ) \w (?&marks) )+
+    | (?: (?! (?&unspaced) ) [\w\u2080-\u2089] (?&marks) )+
     | [^\s\x1c-\x1f] (?&marks)
     """,
     regex.VERBOSE,
