@@ -140,6 +140,7 @@ name: part of
 [Term]
 id: X:3
 name: curly \{brace\} \! yes
+synonym: "stop ! now {1}" EXACT [] ! said
 """
 
 
@@ -149,6 +150,7 @@ def test_terms_of_an_ontology(tmp_path: Path) -> None:
         ("heart attack", "DIS", "X:1"),
         ('myocardial "infarct"', "DIS", "X:1"),
         ("curly {brace} ! yes", "DIS", "X:3"),
+        ("stop ! now {1}", "DIS", "X:3"),
     ]
     assert [str(error) for error in refused] == [
         f'{path}:8: expected a synonym such as "text" EXACT [], got broken',

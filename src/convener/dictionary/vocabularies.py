@@ -154,7 +154,10 @@ def _stanzas(path: str | Path) -> Iterator[list[Line]]:
 
 def _tag_and_value(line: Line) -> tuple[str, str]:
     match = _TAG.fullmatch(line.text)
-    return (match[1], _MODIFIERS.sub("", match[2]).strip()) if match else ("", "")
+    if match is None:
+        return "", ""
+    quoted = match[2].startswith('"')
+    return match[1], (match[2] if quoted else _MODIFIERS.sub("", match[2])).strip()
 
 
 def _unescaped(text: str) -> str:
