@@ -8,6 +8,9 @@ from convener.dictionary.normal import SEPARATOR, key, written
 from convener.dictionary.variants import variants
 from convener.errors import short
 
+MUCH = 500
+"""Characters of a key beyond which it is first cut to what a name can have."""
+
 
 class About(TypedDict):
     """What is known of all names together; a compiled file has it in its header."""
@@ -77,8 +80,9 @@ class Listed:
     def prefixes(self, text: str) -> list[str]:
         """The keys that a text in the form of a key begins with, the longest first."""
         found = []
-        longest = self.longest(text[: text.find(SEPARATOR)])
-        text = SEPARATOR.join([*text.split(SEPARATOR, longest)[:-1], ""])
+        if len(text) > MUCH:
+            longest = self.longest(text[: text.find(SEPARATOR)])
+            text = SEPARATOR.join([*text.split(SEPARATOR, longest)[:-1], ""])
         while text:
             if text in self._forms:
                 found.append(text)
