@@ -201,6 +201,11 @@ def test_settings_that_make_no_sense(tmp_path: Path, tiny_encoder: Path) -> None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data.jsonl", "run.json"]
 
 
+def test_scores_and_a_page_are_two_files(model: Path, tmp_path: Path) -> None:
+    same = ("--json", tmp_path / "same", "--report", tmp_path / "same")
+    assert "expected two files" in refusal("evaluate", model, tmp_path / "gold.jsonl", *same)
+
+
 def test_a_model_that_is_missing_or_altered(model: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("aspirin\n")
     assert "no model folder" in refusal("predict", tmp_path / "none", tmp_path / "notes.txt")

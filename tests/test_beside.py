@@ -91,6 +91,14 @@ def test_the_model_decides_the_type_of_what_both_name(answered: Document) -> Non
                 assert entity in answered.entities
 
 
+def test_what_a_model_is_unsure_of_is_listed_by_the_same_type_alone() -> None:
+    said = (Entity(0, 7, "DISEASE", 0.4), Entity(12, 17, "DISEASE", 0.3))
+    both = joined(Document("aspirin for fever"), NAMES, flat=True, said=said).entities
+    assert [(entity.span, entity.label, entity.score) for entity in both] == [
+        ((12, 17), "DISEASE", None)
+    ]
+
+
 def test_an_uncommon_name_is_found_and_its_type_is_known(model: Path) -> None:
     ner = load(model, "cpu")
     beside = ner.beside(NAMES)

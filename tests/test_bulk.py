@@ -22,7 +22,7 @@ from convener.text.documents import Document
 from convener.text.formats import read, write
 from convener.text.formats.lines import Stretch, numbered_lines, stretches
 from tests import serving_models
-from tests.dying import die
+from tests.dying import FATAL, die, die_of_a_line
 from tests.test_bad_input import refusal
 from tests.test_cli import ENVIRONMENT, convener
 
@@ -243,13 +243,14 @@ def test_another_run_is_not_taken_up(
 ) -> None:
     output = tmp_path / "found.jsonl"
 
-    def never(work: Work, todo: Sequence[Stretch]) -> Iterator[Stretch]:
+    def stops(work: Work, todo: Sequence[Stretch]) -> Iterator[Stretch]:
         with pytest.raises(ConfigError, match="another run is writing"):
             predict_file(source, output, work_for(model), here, resume=True)
+        yield from here(work, todo[:1])
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        predict_file(source, output, work_for(model), never)
+        predict_file(source, output, work_for(model), stops)
     with pytest.raises(ConfigError, match="--resume takes it up"):
         predict_file(source, output, work_for(model), here)
     other = shutil.copytree(model, tmp_path / "other")
@@ -284,6 +285,41 @@ def test_workers_that_keep_dying_end_the_run(
     monkeypatch.setattr(workers, "_answer", die)
     with pytest.raises(ModelError, match="died 3 times in a row"):
         predict_file(source, tmp_path / "found.jsonl", work_for(model), workers.processes(1))
+
+
+def test_an_input_that_kills_its_worker_comes_last_and_is_named(
+    model: Path, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = list(stretches(source, SMALL))
+    monkeypatch.setenv(FATAL, str(plan[0].line))
+    monkeypatch.setattr(workers, "_answer", die_of_a_line)
+    output, done = tmp_path / "found.jsonl", list[int]()
+    with pytest.raises(ModelError, match=rf"at one of {source}:1: give fewer"):
+        predict_file(
+            source,
+            output,
+            work_for(model),
+            workers.processes(1),
+            progress=lambda at, _: done.append(at),
+        )
+    assert done[-1] == source.stat().st_size - plan[0].size
+    monkeypatch.setenv(FATAL, "0")
+    predict_file(source, output, work_for(model), workers.processes(1), resume=True)
+    assert len(list(read(output))) == len(list(read(source)))
+
+
+def test_a_run_that_never_began_leaves_nothing(
+    model: Path, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "found.jsonl"
+    with pytest.raises(ConfigError, match="expected a threshold from 0 to 1, got 7"):
+        predict_file(source, output, work_for(model, threshold=7), here)
+    with pytest.raises(ModelError, match="no model folder at"):
+        predict_file(source, output, work_for(tmp_path / "none"), here)
+    monkeypatch.setattr(workers, "_answer", die)
+    with pytest.raises(ModelError, match="died 3 times"):
+        predict_file(source, output, work_for(model), workers.processes(1))
+    assert not any(tmp_path.iterdir())
 
 
 def begin(*arguments: object) -> subprocess.Popen[bytes]:
@@ -348,6 +384,13 @@ def test_what_workers_cannot_do_is_refused(model: Path, source: Path) -> None:
     assert "expected a threshold from 0 to 1, got 7" in refusal(
         "predict", str(model), "--text", "Rome", "--threshold", "7"
     )
+    pipe, output = source.with_name("pipe"), source.with_name("pipe.jsonl")
+    os.mkfifo(pipe)
+    line = refusal("predict", str(model), str(pipe), "--workers", "2", "-o", str(output))
+    assert "which workers need, got the pipe" in line
+    assert "expected a file of names, which is read twice, got a pipe" in refusal(
+        "label", str(source), str(pipe), "--label", "X", "-o", str(output)
+    )
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:ray", "ignore::ResourceWarning")
@@ -356,6 +399,8 @@ def test_ray_answers_though_a_worker_is_killed(
 ) -> None:
     ray = pytest.importorskip("ray", reason="the extra ray is not installed")
     output = tmp_path / "found.jsonl"
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"text": 3}\n')
     killed: list[int] = []
 
     def kill_one(done: int, total: int) -> None:
@@ -371,6 +416,8 @@ def test_ray_answers_though_a_worker_is_killed(
     try:
         run = workers.on_ray("local", 2)
         predict_file(source, output, work_for(model), run, progress=kill_one)
+        with pytest.raises(DataError, match=r"bad\.jsonl:1: text: expected"):
+            predict_file(bad, tmp_path / "none.jsonl", work_for(model), run)
     finally:
         ray.shutdown()
     assert killed

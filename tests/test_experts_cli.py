@@ -130,4 +130,6 @@ def test_bad_input_gets_one_line(shelf: Shelf, tmp_path: Path) -> None:
     assert "a type a line" in refusal("adapt", shelf.library, shelf.text, *none)
     assert "merge.method" in refusal("adapt", shelf.library, shelf.text, *types, "--merge", "blend")
     assert "-o MODEL, or --expert" in refusal("train", shelf.gold, "--expert", "x", *shelf.tiny)
+    named = ["--expert", "a/b", "--library", tmp_path / "new", *shelf.tiny]
+    assert "expected a name" in refusal("train", shelf.gold, *named)
     assert not model.exists()

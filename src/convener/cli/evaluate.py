@@ -8,6 +8,7 @@ import typer
 
 from convener.cli import options
 from convener.cli.console import err, out, table
+from convener.errors import ConfigError
 from convener.files import keep_apart, open_output
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def evaluate(
 
     for output in (json_file, html_file):
         keep_apart(output, model, data, dictionary, stop)
+    if json_file == html_file is not None:
+        raise ConfigError(f"expected two files for --json and --report, got {json_file} for both")
     matching = options.Matching(names_label, case, stop, possessives, plurals)
     names = options.given_gazetteer(dictionary, matching, on_error)
     documents = options.documents(data, on_error)

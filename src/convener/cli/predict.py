@@ -59,7 +59,7 @@ def predict(
     questions = _questions(question or ())
     matching = options.Matching(names_label, case, stop, possessives, plurals)
     if workers > 1 or resume or ray is not None:
-        _check_files(dictionary, stop)
+        _check_files(source, dictionary, stop)
         options.given_gazetteer(dictionary, matching, on_error)
         kept: dict[str, Any] = {"threshold": threshold, "flat": flat, "on_error": on_error.value}
         if dictionary is not None:
@@ -96,14 +96,19 @@ def _by_workers(
 
     if "-" in (source, output):
         raise ConfigError("expected a file to read and -o FILE, which workers need")
-    work = partial(Work, str(local(model)), questions=questions, **kept)
+    folder = local(model)
+    if ray is not None:
+        source, output = (str(Path(path).resolve()) for path in (source, output))
+        folder = folder.resolve()
+    work = partial(Work, str(folder), questions=questions, **kept)
     run = processes(workers) if ray is None else on_ray(ray, workers)
     try:
         with share("predict") as progress:
             left_out = predict_file(source, output, work, run, resume, progress)
     except KeyboardInterrupt:
-        done = f"{output}.parts holds what is done, --resume takes it up"
-        err.print(f"convener: stopped: {done}", markup=False)
+        if Path(f"{output}.parts").is_dir():
+            done = f"{output}.parts holds what is done, --resume takes it up"
+            err.print(f"convener: stopped: {done}", markup=False)
         raise
     skipped = Skipped()
     for cause in left_out:
@@ -111,9 +116,11 @@ def _by_workers(
     skipped.report()
 
 
-def _check_files(*paths: str | None) -> None:
-    """Raise ConfigError if a list of names cannot be read more than once."""
-    for path in paths:
+def _check_files(source: str, *names: str | None) -> None:
+    """Raise ConfigError if what workers read cannot be read more than once."""
+    if Path(source).is_fifo():
+        raise ConfigError(f"expected a file, which workers need, got the pipe {source}")
+    for path in names:
         if path is not None and not Path(path).is_file():
             raise ConfigError(f"expected a file, which workers need, got {path} for names")
 

@@ -13,6 +13,7 @@ from convener.cli.label import summary_lines
 from convener.cli.stopping import stoppable
 from convener.dictionary import Gazetteer, Labeller, Summary
 from convener.errors import ConfigError
+from convener.panel.library import check_name
 from convener.text.documents import Document
 
 if TYPE_CHECKING:
@@ -98,6 +99,8 @@ def train(
     if output is not None:
         output = output.resolve()
         _check_target(output)
+    if expert is not None:
+        check_name(expert)
     if expert is not None and model is options.Kind.TAGGER:
         raise ConfigError("experts of a library are readers or language models, got tagger")
     if dictionary is None and nested:

@@ -90,6 +90,8 @@ class Gazetteer:
                 no `on_error`; a compiled file is given what was settled when it was made.
         """
         gazetteer = cls([])
+        if Path(path).is_fifo():
+            raise DataError(f"{path}: expected a file of names, which is read twice, got a pipe")
         if is_compiled(path):
             if label or case != "smart" or possessives or plurals:
                 raise DataError(

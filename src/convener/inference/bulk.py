@@ -20,7 +20,8 @@ from typing import Any, Literal
 from convener.dictionary import Gazetteer
 from convener.errors import ConfigError, DataError
 from convener.files import check_no_folder, open_output, sha256
-from convener.inference.manifest import CONFIG
+from convener.inference.keeping import checked
+from convener.inference.manifest import CONFIG, read_config
 from convener.inference.recogniser import Recogniser
 from convener.text.formats import Format, format_of, read_stretch, write
 from convener.text.formats.detection import of_labels
@@ -109,6 +110,8 @@ def predict_file(
     parts, receipt = Path(f"{output}.parts"), Path(f"{output}.done")
     _check_output(Path(output), parts, receipt)
     given = work(str(parts), found)
+    checked(given.threshold)
+    read_config(Path(given.model))
     plan = list(stretches(source, STRETCH_BYTES))
     total = sum(stretch.size for stretch in plan)
     described = _described(given, Path(source))
@@ -213,4 +216,8 @@ def _locked(parts: Path, described: str, resume: bool) -> Iterator[None]:
         if not before:
             plan.write(described)
             plan.flush()
-        yield
+        try:
+            yield
+        finally:
+            if parts.is_dir() and len(list(parts.iterdir())) == 1:
+                shutil.rmtree(parts)

@@ -148,11 +148,7 @@ class Recogniser:
         return (self.chosen(document, threshold, flat) for document in self.read(documents))
 
     def read(self, documents: Iterable[Document]) -> Iterator[Document]:
-        """The documents, in order, with all that the model itself finds.
-
-        Raises:
-            ConfigError: what was given is no document.
-        """
+        """The documents, in order, with all that the model itself finds."""
         chunks = _chunks(map(_document, documents))
         answered = itertools.chain.from_iterable(map(self._answering.annotate, chunks))
         return (tempered(document, self.card.temperature) for document in answered)
@@ -160,7 +156,9 @@ class Recogniser:
     def chosen(self, document: Document, threshold: float, flat: bool) -> Document:
         """A document that was read as `annotate` gives it."""
         found = kept(document, threshold, flat)
-        return found if self.names is None else joined(found, self.names, flat or self.flat)
+        if self.names is None:
+            return found
+        return joined(found, self.names, flat or self.flat, document.entities)
 
     def beside(self, names: Gazetteer) -> "Recogniser":
         """The same model with a dictionary at its side, whose names it does not overlook.

@@ -1,14 +1,17 @@
 """Workers of a bulk run: processes of this machine, or actors of a Ray cluster.
 
-A worker that dies is replaced; one death after another without an answer between them ends the run.
+A worker that dies is replaced, and what it may have died of comes last; one death after another
+without an answer between them ends the run.
 """
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
+from functools import cache, partial
 
-from convener.errors import ConfigError, ModelError
+from convener import errors
+from convener.errors import ConfigError, ConvenerError, ModelError
 from convener.inference.bulk import Run, Work, Worker
 from convener.processes import beside
 from convener.text.formats.lines import Stretch
@@ -32,11 +35,15 @@ def processes(workers: int) -> Run:
                     yield done
             except BrokenProcessPool:
                 deaths += 1
+                begun = list(waiting.values())[: workers + 1]
                 if deaths == DEATHS:
+                    places = ", ".join(f"{part.path}:{part.line}" for part in begun)
                     raise ModelError(
-                        f"a worker died {DEATHS} times in a row, perhaps for want of memory: "
-                        "give fewer --workers and --resume"
+                        f"a worker died {DEATHS} times in a row, perhaps for want of memory, at "
+                        f"one of {places}: give fewer --workers and --resume, or look there"
                     ) from None
+                for part in reversed(begun):
+                    waiting[part.start] = waiting.pop(part.start)
 
     return run
 
@@ -74,14 +81,22 @@ def on_ray(address: str, workers: int) -> Run:
         rows = ray.data.from_items([asdict(stretch) for stretch in todo])
         answered = rows.map(_RayWorker, fn_constructor_args=(work,), concurrency=(1, workers))
         for row in answered.iter_rows():
-            yield Stretch(**row)
+            if wrong := row.pop("wrong"):
+                raise getattr(errors, row["kind"])(wrong)
+            yield Stretch(**{name: row[name] for name in Stretch.__slots__})
 
     return run
 
 
 class _RayWorker:
+    """A worker that is made when it is first asked, and says what is wrong as Ray itself cannot."""
+
     def __init__(self, work: Work) -> None:
-        self.worker = Worker(work)
+        self.worker = cache(partial(Worker, work))
 
     def __call__(self, row: dict[str, object]) -> dict[str, object]:
-        return asdict(self.worker.answer(Stretch(**row)))  # type: ignore[arg-type]
+        try:
+            self.worker().answer(Stretch(**row))  # type: ignore[arg-type]
+        except ConvenerError as error:
+            return row | {"wrong": str(error), "kind": type(error).__name__}
+        return row | {"wrong": "", "kind": ""}

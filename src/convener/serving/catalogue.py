@@ -87,7 +87,7 @@ class Served:
         def work(documents: list[Document]) -> Sequence[Document]:
             if not reader:
                 reader.append(self.recogniser.ask(dict(questions)))
-            return list(reader[0].annotate(documents))
+            return list(reader[0].read(documents))
 
         return work
 
