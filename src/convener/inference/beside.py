@@ -20,8 +20,8 @@ def joined(
 
     Where both name the same words the model, which has read the sentence, decides the type, also by
     what it `said` and is too unsure of to be an answer; and a name that is listed under several
-    types is no answer. With `flat`, the longer of two names that
-    overlap stays, the model's where both are as long.
+    types is no answer. With `flat`, the longer of two names that overlap stays, the model's where
+    both are as long.
     """
     listed = Labeller(names, nested=not flat)(answered).entities
     types = Counter(entity.span for entity in listed)
