@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from convener import Document, Recogniser
+from convener import Document, Entry, Gazetteer, Recogniser
 from convener.dictionary.patch import Change, read_changes, write_patch
 from convener.recipes.run import RunConfig
 from convener.serving.app import create_app
@@ -321,6 +321,23 @@ def test_a_patch_is_reviewed(page, shots: Path, tmp_path: Path) -> None:  # type
     assert page.locator("#changes li").count() == 2
     page.click("#patch-accept")
     assert page.text_content("#patch-count") == "4 of 4 accepted"
+
+
+def test_a_listed_name_is_found_and_has_no_score(browser, models: dict[str, Recogniser]) -> None:  # type: ignore[no-untyped-def]
+    beside = models["drug-ner"].beside(Gazetteer([Entry("today", "DATE", case="ignore")]))
+    with in_a_thread(create_app({"drug-ner": beside})) as address:
+        page = browser.new_page()
+        page.goto(address)
+        until(page, "known.models.length > 0")
+        find(page, "We gave aspirin in Oslo today .")
+        assert ("today", "DATE") in found(page)
+        page.click("#tab-compare")
+        page.click("#compare-go")
+        page.wait_for_selector("#opinions article")
+        row = "#opinions tr:has-text('DATE') td"
+        cells = page.eval_on_selector_all(row, "all => all.map(cell => cell.textContent)")
+        assert cells == ["DATE", "found", "not found", "not found"]
+        page.close()
 
 
 def test_a_token_is_asked_for(browser, models: dict[str, Recogniser]) -> None:  # type: ignore[no-untyped-def]

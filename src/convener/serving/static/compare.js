@@ -18,13 +18,13 @@ async function opinions(documents) {
   return found;
 }
 
-/* What anybody found in a document, with the score by each; `same` where all agree who know the type. */
+/* What anybody found in a document, with the score by each, null of what has none; `same` where all agree who know the type. */
 function views(found, number) {
   const rows = new Map();
   found.forEach(({ documents }, opinion) => {
     for (const entity of documents[number].entities) {
       if (!rows.has(key(entity))) rows.set(key(entity), { ...entity, by: [] });
-      rows.get(key(entity)).by[opinion] = entity.score ?? 1;
+      rows.get(key(entity)).by[opinion] = entity.score;
     }
   });
   return [...rows.values()].sort(inOrder).map((row) => ({ ...row, same: found.every(({ labels }, opinion) => row.by[opinion] !== undefined || !labels.includes(row.label)) }));
@@ -36,7 +36,7 @@ function compared(doc, found, number, rows) {
     make("p", { class: "text", dir: "auto", lang: "" }, ...drawn({ ...doc, entities: documents[number].entities }))));
   const head = ["Entity", "Type", ...found.map(({ name }) => name)];
   const cell = (row, { labels }, opinion) => {
-    if (row.by[opinion] !== undefined) return make("td", {}, percent(row.by[opinion]));
+    if (row.by[opinion] !== undefined) return make("td", {}, row.by[opinion] === null ? "found" : percent(row.by[opinion]));
     return labels.includes(row.label) ? make("td", { class: "absent" }, "not found") : make("td", { class: "quiet" }, "not its type");
   };
   const table = make("table", {},
