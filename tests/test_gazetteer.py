@@ -193,9 +193,16 @@ def test_label_and_case_of_the_caller_serve_rows_that_give_none(tmp_path: Path) 
     }
 
 
-@pytest.mark.parametrize("header", ["name,id", "Term,RxCUI"])
-def test_a_column_of_names_makes_a_header(tmp_path: Path, header: str) -> None:
-    gazetteer = load(tmp_path, "a.csv", f"{header}\naspirin,1191\ncodeine,2670\n", "DRUG")
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        ("name,id", "aspirin,1191\ncodeine,2670\n"),
+        ("Term,RxCUI", "aspirin,1191\ncodeine,2670\n"),
+        ("name", "aspirin,\ncodeine\n"),
+    ],
+)
+def test_a_column_of_names_makes_a_header(tmp_path: Path, header: str, rows: str) -> None:
+    gazetteer = load(tmp_path, "a.csv", f"{header}\n{rows}", "DRUG")
     assert {(e.surface, e.label) for e in gazetteer} == {("aspirin", "DRUG"), ("codeine", "DRUG")}
 
 

@@ -71,8 +71,9 @@ def adapt(
         rows = [(r.name, r.score, r.spread, "merged" if r.name in chosen else "") for r in ranking]
         table(["expert", "score", "spread", ""], rows, title=f"by {kind}")
         if not any(ranked.score > 0 for ranked in ranking):
-            other = "name" if len(made.adapted.rankings) == 1 else "similarity"
-            err.print(f"by {kind} no expert is above 0: chosen by {other}", markup=False)
+            near = kind == "performance" and "similarity" in made.adapted.rankings
+            chosen_by = "similarity" if near else "name"
+            err.print(f"by {kind} no expert is above 0: chosen by {chosen_by}", markup=False)
     if len(made.adapted.panel.experts) == 1 and len(made.adapted.chosen) > 1:
         err.print("both selections agree: one merged model answers")
     made.model.save_pretrained(output)

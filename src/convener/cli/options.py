@@ -50,6 +50,10 @@ class Kind(StrEnum):
 OnErrorOption = Annotated[
     OnError, typer.Option("--on-error", help="Stop at a bad item, or leave it out and count it.")
 ]
+DictionaryBeside = Annotated[
+    str | None,
+    typer.Option("--dictionary", help="Also find its names, where the model overlooks them."),
+]
 DictionaryLabel = Annotated[
     str | None, typer.Option("--label", help="Type of names whose row gives none.")
 ]

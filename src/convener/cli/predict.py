@@ -25,9 +25,7 @@ def predict(
         list[str] | None,
         typer.Option(help="Ask a reader this instead of its own, as TYPE=QUESTION; repeatable."),
     ] = None,
-    dictionary: Annotated[
-        str | None, typer.Option(help="Also find its names, where the model overlooks them.")
-    ] = None,
+    dictionary: options.DictionaryBeside = None,
     names_label: options.DictionaryLabel = None,
     case: options.DictionaryCase = options.CaseOption.SMART,
     stop: options.Stop = None,

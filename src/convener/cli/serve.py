@@ -18,9 +18,7 @@ def serve(
         list[Path],
         typer.Argument(help="Folders of models, or their names on the hub.", metavar="MODEL..."),
     ],
-    dictionary: Annotated[
-        str | None, typer.Option(help="Also find its names, where a model overlooks them.")
-    ] = None,
+    dictionary: options.DictionaryBeside = None,
     names_label: options.DictionaryLabel = None,
     case: options.DictionaryCase = options.CaseOption.SMART,
     stop: options.Stop = None,

@@ -112,10 +112,11 @@ class _Matcher:
         offsets = document.words()
         surfaces = [document.text[start:end] for start, end in offsets]
         folded = list(map(fold, surfaces))
+        fits = list(map(self._fits, surfaces, folded))
         cue_words, ends_cue, begins_cue = self._cues(folded)
         first: int | None = None
         for index in range(len(offsets) + 1):
-            if index < len(offsets) and index not in cue_words and self._fits(surfaces[index]):
+            if index < len(offsets) and index not in cue_words and fits[index]:
                 first = index if first is None else first
                 continue
             if (
@@ -127,8 +128,7 @@ class _Matcher:
                 yield Entity(offsets[first][0], offsets[index - 1][1], self._pattern.label)
             first = None
 
-    def _fits(self, surface: str) -> bool:
-        folded = fold(surface)
+    def _fits(self, surface: str, folded: str) -> bool:
         return (
             (not self._shapes or shape(surface) in self._shapes)
             and (not self._prefixes or folded.startswith(self._prefixes))

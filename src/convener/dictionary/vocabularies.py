@@ -61,11 +61,11 @@ def wikidata(path: str | Path, label: str, on_error: OnError) -> Iterator[Entry]
 def _table(path: str | Path, delimiter: str, on_error: OnError) -> Iterator[Row]:
     lines = (line for line in numbered_lines(path) if line.text.strip())
     rows = cells_of(lines, delimiter, on_error)
-    _, names = next(rows, (None, []))
+    _, header = next(rows, (None, []))
+    names = [name.lstrip("?") for name in header]
     _check_columns(path, names)
     for line, cells in rows:
-        row = zip((name.lstrip("?") for name in names), cells, strict=False)
-        yield f"{path}:{line.number}", dict(row)
+        yield f"{path}:{line.number}", dict(zip(names, cells, strict=False))
 
 
 def _bindings(path: str | Path) -> Iterator[Row]:

@@ -24,6 +24,7 @@ class Memory:
 
     def __init__(self, library: Library) -> None:
         self._library = library
+        self._version = installed_versions()["convener"]
 
     def answers(
         self,
@@ -56,6 +57,5 @@ class Memory:
         return self._path(f"{asked} {self._library.changed(name) if name else 'base'}", "jsonl")
 
     def _path(self, key: str, ending: str) -> Path:
-        asked = f"{installed_versions()['convener']} {key}"
-        named = f"{hashlib.sha256(asked.encode()).hexdigest()}.{ending}"
-        return self._library.folder / _FOLDER / named
+        digest = hashlib.sha256(f"{self._version} {key}".encode()).hexdigest()
+        return self._library.folder / _FOLDER / f"{digest}.{ending}"
