@@ -129,7 +129,7 @@ def go_on(
 
 def configured(steps: int, batch: int, rate: float, settings: dict[str, str]):
     """Supervised training of a reader for so many steps."""
-    from convener.recipes.run import SUPERVISED, override
+    from convener.recipes.run_config import SUPERVISED, override
 
     changes = READER | {
         "bond.round_steps": max(1, steps // 5),

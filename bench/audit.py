@@ -55,7 +55,7 @@ def run(
     from convener.dictionary.review import suggested
     from convener.evaluation.scores import score
     from convener.recipes.audit import judge
-    from convener.recipes.run import RunConfig, override
+    from convener.recipes.run_config import RunConfig, override
     from convener.text.formats import read
 
     root = Path(os.environ["CONVENER_DATA"]) / "distant" / set

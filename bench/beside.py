@@ -50,7 +50,7 @@ def run(set: str, method: str, seed: int, settings: dict[str, str]) -> list[jobs
     """Label, train, and score on test with and without the dictionary."""
     from convener import api
     from convener.evaluation.scores import score
-    from convener.recipes.run import SUPERVISED, RunConfig, override
+    from convener.recipes.run_config import SUPERVISED, RunConfig, override
     from convener.text.formats import read
 
     root = Path(os.environ["CONVENER_DATA"]) / "domains" / set

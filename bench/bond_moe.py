@@ -158,7 +158,7 @@ def first_documents(documents: Sequence, count: int) -> list[int]:
 
 def configured(method: Method, encoder: str, seed: int, changes: dict[str, object]):
     """The configuration of a row."""
-    from convener.recipes.run import PAPERS, SUPERVISED, RunConfig, override
+    from convener.recipes.run_config import PAPERS, SUPERVISED, RunConfig, override
 
     base = {"default": RunConfig(), "gold": SUPERVISED} | PAPERS
     asked = {"seed": seed, "tagger.encoder": encoder} | method.changes | changes

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from convener import api
 from convener.inference.card import installed_versions
-from convener.recipes.run import SUPERVISED, RunConfig, override
+from convener.recipes.run_config import SUPERVISED, RunConfig, override
 
 RESULTS = Path(__file__).parent / "results" / "choices.json"
 SHAPES = {"words": "given", "bond.warmup_rounds": 5, "bond.expert_rounds": 1}

@@ -47,7 +47,7 @@ def run(set: str, method: str, seed: int, encoder: str) -> list[jobs.Row]:
     from convener import api
     from convener.evaluation.scores import Scores, normal, score
     from convener.panel.panel import Panel
-    from convener.recipes.run import SUPERVISED, RunConfig, override
+    from convener.recipes.run_config import SUPERVISED, RunConfig, override
     from convener.text.formats import read
     from convener.training.progress import Log
 

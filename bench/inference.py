@@ -124,7 +124,7 @@ def installed(peer: str) -> str:
 def make(models: Path, name: str) -> None:
     """Train or export a model where it is missing."""
     from convener import api
-    from convener.recipes.run import SUPERVISED, override
+    from convener.recipes.run_config import SUPERVISED, override
     from convener.text.formats import read
 
     if (models / name / "config.json").exists():

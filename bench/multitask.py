@@ -89,7 +89,7 @@ def run(
     from convener import api
     from convener.evaluation.scores import score
     from convener.recipes.multitask import attention_between_types
-    from convener.recipes.run import SUPERVISED, override
+    from convener.recipes.run_config import SUPERVISED, override
     from convener.text.formats import read
 
     folder, train = SETS[set]

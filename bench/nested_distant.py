@@ -52,7 +52,7 @@ def run(
     """Label, train, and score on test."""
     from convener import api
     from convener.evaluation.scores import score
-    from convener.recipes.run import RunConfig, override
+    from convener.recipes.run_config import RunConfig, override
     from convener.text.formats import read
 
     root = Path(os.environ["CONVENER_DATA"]) / "nested/genia"

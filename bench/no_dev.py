@@ -27,7 +27,7 @@ from convener.models.tagger import Tagger
 from convener.panel.panel import Panel
 from convener.recipes.bond import Bond
 from convener.recipes.rounds import Runner
-from convener.recipes.run import RunConfig, override
+from convener.recipes.run_config import RunConfig, override
 from convener.text.documents import Document, labels_of
 from convener.text.formats import read
 from convener.training.progress import Log

@@ -31,7 +31,7 @@ from jobs import Row, provenance, write
 from convener import api
 from convener.demo import load_data
 from convener.dictionary import Labeller
-from convener.recipes.run import RunConfig, override
+from convener.recipes.run_config import RunConfig, override
 
 RESULTS = Path(__file__).parent / "results" / "serving.json"
 PROGRAM = Path(sys.executable).with_name("convener")

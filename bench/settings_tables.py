@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 def settings(part: str) -> str:
     """The settings of one part of a run's configuration, or those outside of all parts."""
-    from convener.recipes.run import RunConfig
+    from convener.recipes.run_config import RunConfig
 
     kind = RunConfig if part == "run" else RunConfig.model_fields[part].annotation
     assert isinstance(kind, type)

@@ -29,7 +29,8 @@ from convener.models.tag_layout import TaggerConfig
 from convener.models.tagger import Tagger
 from convener.panel.panel import Panel
 from convener.training.corpus import Corpus, DistantObjective
-from convener.training.loop import Learner, OptimiserConfig
+from convener.training.loop import Learner
+from convener.training.optimiser_config import OptimiserConfig
 
 RESULTS = Path(__file__).parent / "results" / "throughput.json"
 SIZE = 2048

@@ -38,7 +38,7 @@ def run(words: str, seed: int, part: int | None, settings: dict[str, str]) -> li
     """Train, and score on both kinds of words."""
     from convener import api
     from convener.evaluation.scores import score
-    from convener.recipes.run import SUPERVISED, override
+    from convener.recipes.run_config import SUPERVISED, override
     from convener.text.formats import read
 
     root = Path(os.environ["CONVENER_DATA"]) / "distant" / "conll03"

@@ -22,7 +22,7 @@ from convener.models.reader import Reader
 from convener.models.reader_config import ReaderConfig
 from convener.models.tag_layout import TaggerConfig
 from convener.models.tagger import Tagger
-from convener.recipes.run import RunConfig, parse_config
+from convener.recipes.run_config import RunConfig, parse_config
 from convener.text.documents import Document
 
 torch.set_num_threads(1)

@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from convener import Document, Entity, Recogniser, train
-from convener.recipes.run import SUPERVISED, RunConfig, override
+from convener.recipes.run_config import SUPERVISED, RunConfig, override
 from tests.test_cli import ENVIRONMENT, PROGRAM
 
 CLINICS = ("The clinic of {} is closed .", "She lives in {} today .", "In {} nobody works .")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from convener import train
 from convener.dictionary import Entry, Gazetteer, Labeller
 from convener.dictionary.abstention import abstaining, left_out
-from convener.recipes.run import RunConfig, override
+from convener.recipes.run_config import RunConfig, override
 from convener.text.documents import Document, Entity
 
 FAST = settings(deadline=None, max_examples=80)

@@ -11,7 +11,7 @@ import torch
 from convener import Document, train
 from convener.errors import ModelError
 from convener.processes import cores, share_of_cores, threads_allowed
-from convener.recipes.run import RunConfig
+from convener.recipes.run_config import RunConfig
 from convener.training.progress import Log
 from tests.test_bond import same
 

@@ -26,7 +26,7 @@ FLOORS = (
     {"experts"},
     {"serving", "integrations"},
     {"demo"},
-    {"cli"},
+    {"cli", "__main__"},
 )
 HEIGHT = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")

@@ -23,7 +23,8 @@ from convener.models.spans import NEVER, SPANS
 from convener.recipes.bond import Bond, pseudo_labels
 from convener.recipes.bond_config import BondConfig
 from convener.recipes.rounds import Runner
-from convener.recipes.run import PAPERS, SUPERVISED, RunConfig, make_expert, override, parse_config
+from convener.recipes.run import make_expert
+from convener.recipes.run_config import PAPERS, SUPERVISED, RunConfig, override, parse_config
 from convener.recipes.settings import parsed
 from convener.text.documents import labels_of
 from convener.training.progress import Log

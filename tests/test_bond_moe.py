@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 from convener.evaluation.scores import Scores, score
-from convener.recipes.run import PAPERS
+from convener.recipes.run_config import PAPERS
 from convener.text.documents import Document, Entity, crossing
 from convener.text.formats import write
 

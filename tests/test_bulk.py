@@ -258,7 +258,7 @@ def test_another_run_is_not_taken_up(
     config.write_text(config.read_text() + "\n")
     edited = tmp_path / "edited.jsonl"
     shutil.copyfile(source, edited)
-    refused = pytest.raises(ConfigError, match="another input, model or options")
+    refused = pytest.raises(ConfigError, match="another input, model, options or version")
     with refused:
         predict_file(source, output, work_for(model, threshold=0.5), here, resume=True)
     with refused:
@@ -267,6 +267,9 @@ def test_another_run_is_not_taken_up(
         predict_file(edited, output, work_for(model), here, resume=True)
     with monkeypatch.context() as patched, refused:
         patched.setattr(bulk, "STRETCH_BYTES", SMALL + 1)
+        predict_file(source, output, work_for(model), here, resume=True)
+    with monkeypatch.context() as patched, refused:
+        patched.setattr(bulk, "installed_versions", lambda: {"convener": "0.0.9"})
         predict_file(source, output, work_for(model), here, resume=True)
     touched = source.stat()
     os.utime(source, ns=(touched.st_atime_ns, touched.st_mtime_ns + 1))

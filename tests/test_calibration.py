@@ -14,7 +14,7 @@ from convener.evaluation.calibration import (
     outcomes,
     tempered,
 )
-from convener.recipes.run import RunConfig
+from convener.recipes.run_config import RunConfig
 
 probabilities = st.floats(0, 1)
 temperatures = st.floats(0.1, 10)

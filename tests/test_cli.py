@@ -271,6 +271,29 @@ def test_a_killed_run_leaves_no_half_written_model(place: Workplace, tmp_path: P
     assert (tmp_path / "model" / "expert-1.safetensors").is_file()
 
 
+def test_a_single_process_that_is_stopped_says_how_to_keep_answers(
+    place: Workplace, tmp_path: Path
+) -> None:
+    with subprocess.Popen(
+        [PROGRAM, "predict", place.model, "-", "-o", tmp_path / "found.jsonl"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+    ) as running:
+        until = time.monotonic() + 120
+        while not list(tmp_path.iterdir()):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        running.send_signal(signal.SIGTERM)
+        said = running.communicate()[1]
+    assert running.returncode == 130
+    assert said.splitlines()[0] == (
+        "convener: stopped: nothing is kept; a run with --resume keeps what is done"
+    )
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_stands_in_place_of_a_checkpoint_is_never_removed(tmp_path: Path) -> None:
     (tmp_path / "model.checkpoint").mkdir()
     with (
@@ -287,13 +310,39 @@ def test_what_is_said_is_said_as_it_was_written() -> None:
     assert said.get() == "lib:warning:.jsonl [a]\n"
 
 
-def test_starting_is_quick() -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        "--help",
+        "train notes.txt -o model --set bond.nope=1",
+        "train notes.txt -o model --paper bond --set seed=early",
+        "train notes.txt -o model --model generator",
+        "distill nope notes.txt -o model",
+        "predict nope notes.txt",
+        "evaluate nope notes.txt",
+        "info nope",
+    ],
+)
+def test_help_and_mistakes_are_told_before_torch_is_loaded(command: str, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("Ada met Bob.")
+    script = (
+        "import atexit, sys; from convener.cli.main import main\n"
+        "atexit.register(lambda: print('torch' in sys.modules)); main()"
+    )
     began = time.monotonic()
-    loaded = subprocess.run(
-        [sys.executable, "-c", "import convener.cli.main, sys; print('torch' in sys.modules)"],
+    told = subprocess.run(
+        [sys.executable, "-c", script, *command.split()],
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
+        cwd=tmp_path,
     )
-    assert loaded.stdout.strip() == "False"
+    assert told.returncode == (0 if command == "--help" else 2)
+    assert told.stdout.splitlines()[-1] == "False", told.stderr
     assert time.monotonic() - began < 10
+
+
+def test_the_package_runs_as_a_command() -> None:
+    command = [sys.executable, "-m", "convener", "--version"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == __version__

@@ -9,7 +9,7 @@ from convener import label, train
 from convener.demo import DemoData, load_data
 from convener.demo.compare import compare
 from convener.evaluation.result import evaluation
-from convener.recipes.run import RunConfig, override
+from convener.recipes.run_config import RunConfig, override
 from convener.training.progress import Log
 
 TRAPS = ("Jordan", "Washington", "May", "Amazon", "Apple")

@@ -15,11 +15,11 @@ from convener.evaluation.scores import score
 from convener.models.layout import Example
 from convener.panel.panel import Panel
 from convener.recipes.distill import Distillation, DistillConfig
-from convener.recipes.run import RunConfig
+from convener.recipes.run_config import RunConfig
 from convener.text.documents import Document
 from convener.text.formats import write
 from convener.training.corpus import SoftObjective
-from convener.training.loop import OptimiserConfig
+from convener.training.optimiser_config import OptimiserConfig
 from convener.training.progress import Log
 from tests.test_bad_input import refusal
 from tests.test_cli import convener

@@ -13,7 +13,7 @@ import pytest
 
 from convener import Entry, load
 from convener.recipes.distill import DistillConfig
-from convener.recipes.run import RunConfig
+from convener.recipes.run_config import RunConfig
 from convener.recipes.settings import by_path
 from convener.text.documents import Document
 from convener.text.formats import read, write

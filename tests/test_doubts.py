@@ -13,7 +13,8 @@ from convener.errors import ConfigError
 from convener.evaluation.scores import score
 from convener.recipes import audit
 from convener.recipes.audit import Judged, judge
-from convener.recipes.run import RunConfig, Trained, override
+from convener.recipes.run import Trained
+from convener.recipes.run_config import RunConfig, override
 from convener.text.documents import Document, Entity
 from convener.text.formats import write
 from tests.test_bad_input import refusal

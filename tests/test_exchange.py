@@ -12,7 +12,7 @@ from convener import ConfigError, Document, Entity, Entry, Gazetteer, RunConfig,
 from convener.dictionary import exchange
 from convener.dictionary.exchange import copies, exchanged
 from convener.recipes.audit import judge
-from convener.recipes.run import override
+from convener.recipes.run_config import override
 from convener.training.corpus import Corpus
 from tests.test_conversion import free_documents
 

@@ -20,7 +20,7 @@ from convener.models.reader_config import ReaderConfig
 from convener.panel.merging import MergeConfig, merge
 from convener.panel.panel import log_beliefs
 from convener.recipes.adapt import AdaptConfig
-from convener.recipes.run import RunConfig, override, parse_config
+from convener.recipes.run_config import RunConfig, override, parse_config
 from convener.recipes.settings import parsed
 from convener.text.documents import Document, Entity
 from tests.test_bond import Stop

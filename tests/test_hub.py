@@ -16,7 +16,7 @@ from convener.inference.hub import FILES
 from convener.models.generator import Generator
 from convener.models.generator_config import GeneratorConfig
 from convener.panel.spoken import SpokenPanel
-from convener.recipes.run import RunConfig
+from convener.recipes.run_config import RunConfig
 from convener.serving.catalogue import load as serving
 from tests.test_bad_input import refusal
 

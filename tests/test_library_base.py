@@ -19,7 +19,7 @@ from convener.models.lora import LoraSettings
 from convener.models.reader import Reader
 from convener.models.reader_config import ReaderConfig
 from convener.recipes.adapt import AdaptConfig
-from convener.recipes.run import SUPERVISED, RunConfig, override
+from convener.recipes.run_config import SUPERVISED, RunConfig, override
 from convener.text.documents import Document
 from convener.text.formats import write
 from tests.test_cli import convener, stopped_at

@@ -11,7 +11,8 @@ from convener.models.tag_layout import TaggerConfig
 from convener.models.tagger import Tagger
 from convener.text.documents import Document
 from convener.training.corpus import Corpus
-from convener.training.loop import Learner, OptimiserConfig, follow, parameter_groups
+from convener.training.loop import Learner, follow, parameter_groups
+from convener.training.optimiser_config import OptimiserConfig
 
 
 @pytest.fixture

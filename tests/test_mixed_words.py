@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convener import Recogniser, train
-from convener.recipes.run import SUPERVISED, RunConfig, mixed, override
+from convener.recipes.run import mixed
+from convener.recipes.run_config import SUPERVISED, RunConfig, override
 from convener.text.documents import Document, Entity, Offsets
 
 corpora = st.lists(

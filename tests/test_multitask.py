@@ -20,7 +20,8 @@ from convener.recipes.multitask import (
     longest_entity,
     reader_for,
 )
-from convener.recipes.run import RunConfig, make_expert, override, parse_config
+from convener.recipes.run import make_expert
+from convener.recipes.run_config import RunConfig, override, parse_config
 from convener.training.progress import Log
 from tests.conftest import DRUGS, PLACES
 

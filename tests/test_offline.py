@@ -19,7 +19,7 @@ from transformers import (
 
 from convener import Document, train
 from convener.models.encoders import Encoder
-from convener.recipes.run import RunConfig
+from convener.recipes.run_config import RunConfig
 from tests.test_cli import ENVIRONMENT
 
 NO_SOCKETS = """

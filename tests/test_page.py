@@ -12,7 +12,7 @@ import pytest
 
 from convener import Document, Entry, Gazetteer, Recogniser
 from convener.dictionary.patch import Change, read_changes, write_patch
-from convener.recipes.run import RunConfig
+from convener.recipes.run_config import RunConfig
 from convener.serving.app import create_app
 from convener.text.formats import read, write
 from tests import serving_models

@@ -17,7 +17,7 @@ from convener.errors import ConfigError, ModelError
 from convener.inference.card import Card
 from convener.models.tagger import Tagger
 from convener.panel.panel import Panel, agreement, mean_probabilities
-from convener.recipes.run import RunConfig
+from convener.recipes.run_config import RunConfig
 
 QUIET = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

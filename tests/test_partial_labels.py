@@ -15,7 +15,7 @@ from convener.evaluation.scores import score
 from convener.models.reader import Reader
 from convener.models.spans import SPANS
 from convener.models.tagger import Tagger
-from convener.recipes.run import SUPERVISED, override
+from convener.recipes.run_config import SUPERVISED, override
 from convener.text.documents import Document, Entity, labels_of
 from convener.text.formats import read, write
 from tests.conftest import PATTERNS

@@ -11,7 +11,8 @@ import pytest
 from convener import load, train
 from convener.evaluation.training import Doubts, Verdict, training_page
 from convener.recipes.portrait import page, portraits, verdict
-from convener.recipes.run import RunConfig, train_panel
+from convener.recipes.run import train_panel
+from convener.recipes.run_config import RunConfig
 from convener.text.documents import Document, Entity
 
 

@@ -15,7 +15,8 @@ from convener.models.spans import allowed_grid
 from convener.recipes import rivals
 from convener.recipes.bond import Bond
 from convener.recipes.rivals import believable, borne_out, mentions, rivals_of, with_rivals
-from convener.recipes.run import PAPERS, SUPERVISED, RunConfig, override, train_panel
+from convener.recipes.run import train_panel
+from convener.recipes.run_config import PAPERS, SUPERVISED, RunConfig, override
 from convener.text.documents import Document, Entity, by_span
 
 CITIES = ["Lisbon", "Madrid", "Berlin", "Vienna", "Warsaw", "Prague", "Dublin", "Athens"]

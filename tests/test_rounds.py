@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from convener.models.expert import Batch, Expert
 from convener.recipes.rounds import Recipe, Runner, Stage, State
-from convener.training.loop import Learner, OptimiserConfig
+from convener.training.loop import Learner
+from convener.training.optimiser_config import OptimiserConfig
 from convener.training.progress import Log
 
 

@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from convener import Document
-from convener.recipes.run import RunConfig
+from convener.recipes.run_config import RunConfig
 from tests import serving_models
 from tests.serving_models import serving
 from tests.test_architecture import PROJECT

@@ -20,7 +20,7 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from convener import ConfigError, Document, Entry, Gazetteer, Recogniser
-from convener.recipes.run import RunConfig
+from convener.recipes.run_config import RunConfig
 from convener.serving.app import create_app
 from convener.serving.batching import Batcher
 from convener.serving.catalogue import load

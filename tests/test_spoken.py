@@ -25,7 +25,8 @@ from convener.panel.selection import integrate
 from convener.panel.spoken import SpokenPanel
 from convener.recipes.adapt import AdaptConfig
 from convener.recipes.audit import judge
-from convener.recipes.run import SUPERVISED, RunConfig, override, train_panel
+from convener.recipes.run import train_panel
+from convener.recipes.run_config import SUPERVISED, RunConfig, override
 from convener.recipes.settings import parsed
 from convener.serving.catalogue import Served
 from convener.text.documents import Document

@@ -20,14 +20,14 @@ from convener.text import Document, Entity
 if TYPE_CHECKING:
     from convener.api import distill, evaluate, export, label, load, train
     from convener.inference.recogniser import Recogniser
-    from convener.recipes.run import RunConfig
+    from convener.recipes.run_config import RunConfig
     from convener.text.formats.conversion import convert
 
 __version__ = version("convener")
 
 _LAZY = {
     "Recogniser": "convener.inference.recogniser",
-    "RunConfig": "convener.recipes.run",
+    "RunConfig": "convener.recipes.run_config",
     "convert": "convener.text.formats.conversion",
     "distill": "convener.api",
     "evaluate": "convener.api",

@@ -29,7 +29,7 @@ from convener.training.progress import Listener
 
 if TYPE_CHECKING:
     from convener.recipes.distill import DistillConfig
-    from convener.recipes.run import RunConfig
+    from convener.recipes.run_config import RunConfig
 
 Texts = str | Path | Iterable[str] | Iterable[Document]
 Names = Gazetteer | str | Path
@@ -75,9 +75,11 @@ def train(
         ConfigError: settings that do not fit the data.
         DataError: no labels, or labels that cannot be learnt.
     """
-    from convener.recipes.instruct import Instructed, check_plain, instruct
+    from convener.recipes.checks import check_plain
+    from convener.recipes.instruct import Instructed, instruct
     from convener.recipes.portrait import page
-    from convener.recipes.run import Trained, override, parse_config, train_panel
+    from convener.recipes.run import Trained, train_panel
+    from convener.recipes.run_config import override, parse_config
 
     wanted = {"bond.experts": experts, "seed": seed}
     config = parse_config({} if config is None else config)
@@ -120,24 +122,26 @@ def distill(
     texts: Texts,
     *,
     dev: Texts | None = None,
-    config: "DistillConfig | None" = None,
+    config: "DistillConfig | Mapping[str, object] | None" = None,
     listener: Listener | None = None,
     checkpoint: str | Path | None = None,
     resume: bool = False,
 ) -> Recogniser:
     """One model that answers as a panel does, at the cost of one of its experts.
 
-    It learns from all of `texts`, whose labels are not read. See `convener.recipes.distill`.
+    It learns from all of `texts`, whose labels are not read. See `convener.recipes.distill`, whose
+    settings `config` may name as plain data.
 
     Raises:
         ConfigError: the panel is merged, or settings that do not fit.
         DataError: no text.
     """
+    teacher = panel if isinstance(panel, Recogniser) else load(panel)
     from convener.recipes.distill import DistillConfig
     from convener.recipes.distill import distill as distill_panel
+    from convener.recipes.settings import parsed
 
-    config = config or DistillConfig()
-    teacher = panel if isinstance(panel, Recogniser) else load(panel)
+    config = parsed(DistillConfig, {} if config is None else config)
     documents = list(as_documents(texts))
     gold = list(as_documents(dev)) if dev is not None else None
     folder = Path(checkpoint) if checkpoint is not None else None

@@ -28,18 +28,11 @@ from convener.models.sentences import domain
 from convener.panel.library import ExpertCard, check_name
 from convener.panel.selection import Vector, sampled
 from convener.recipes.adapt import AdaptConfig, Adapted, adapt
-from convener.recipes.checks import check_gold, check_labelled
-from convener.recipes.instruct import Instructed, check_plain, instruct
+from convener.recipes.checks import check_gold, check_labelled, check_plain
+from convener.recipes.instruct import Instructed, instruct
 from convener.recipes.multitask import settled
-from convener.recipes.run import (
-    SUPERVISED,
-    RunConfig,
-    Trained,
-    fingerprint,
-    override,
-    parse_config,
-    train_panel,
-)
+from convener.recipes.run import Trained, fingerprint, train_panel
+from convener.recipes.run_config import SUPERVISED, RunConfig, override, parse_config
 from convener.text.documents import Document, group_indices, labels_of
 from convener.training.progress import Listener
 

@@ -45,11 +45,18 @@ def open_output(path: str | Path) -> Iterator[IO[str]]:
         with target.open("w", encoding="utf-8", newline="\n") as stream:
             yield stream
         return
+    with new_file(target) as partial, partial.open("w", encoding="utf-8", newline="\n") as stream:
+        yield stream
+
+
+@contextmanager
+def new_file(path: str | Path) -> Iterator[Path]:
+    """A file to write that takes its place, replacing an older one, only when it is complete."""
+    target = Path(path).resolve()
     _make_folder(target.parent)
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     try:
-        with partial.open("w", encoding="utf-8", newline="\n") as stream:
-            yield stream
+        yield partial
         partial.replace(target)
     except BaseException as error:
         with suppress(OSError):

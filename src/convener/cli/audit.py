@@ -85,7 +85,7 @@ def _doubts(model: str, corpus: str, patch: str, folds: int, on_error: options.O
     from convener.dictionary.review import suggested
     from convener.inference import manifest
     from convener.recipes.audit import judge
-    from convener.recipes.run import parse_config
+    from convener.recipes.run_config import parse_config
 
     check_no_folder(Path(patch))
     run = manifest.read_config(Path(model)).card.run

@@ -46,7 +46,7 @@ def demo(
     from convener.demo import load_data
     from convener.demo.compare import compare
     from convener.inference import manifest
-    from convener.recipes.run import RunConfig, override
+    from convener.recipes.run_config import RunConfig, override
 
     manifest.check_target(output)
     data = load_data()

@@ -34,17 +34,14 @@ def distill(
     documents = list(options.documents(corpus, on_error))
     gold = list(options.documents(dev, on_error)) if dev else None
     from convener import api
-    from convener.recipes.distill import DistillConfig
-    from convener.recipes.settings import parsed
 
-    config = parsed(DistillConfig, {"seed": seed, "rounds": rounds_, "round_steps": steps})
     with stoppable(output, resume) as (folder, resume):
         with rounds() as listener:
             model = api.distill(
                 panel,
                 documents,
                 dev=gold,
-                config=config,
+                config={"seed": seed, "rounds": rounds_, "round_steps": steps},
                 listener=listener,
                 checkpoint=folder,
                 resume=resume,

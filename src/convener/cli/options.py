@@ -33,7 +33,7 @@ class CaseOption(StrEnum):
 
 
 class Paper(StrEnum):
-    """A published recipe: see `convener.recipes.run.PAPERS`."""
+    """A published recipe: see `convener.recipes.run_config.PAPERS`."""
 
     BOND = "bond"
     BOND_MOE = "bond-moe"

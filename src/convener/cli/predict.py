@@ -73,7 +73,12 @@ def predict(
     if names is not None:
         recogniser = recogniser.beside(names)
     documents = iter([Document(text)]) if text is not None else options.documents(source, on_error)
-    write(output, recogniser.annotate(documents, threshold=threshold, flat=flat))
+    try:
+        write(output, recogniser.annotate(documents, threshold=threshold, flat=flat))
+    except KeyboardInterrupt:
+        if output != "-":
+            err.print("convener: stopped: nothing is kept; a run with --resume keeps what is done")
+        raise
     options.tell_malformed(recogniser.malformed)
 
 

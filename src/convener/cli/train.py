@@ -18,7 +18,7 @@ from convener.text.documents import Document
 
 if TYPE_CHECKING:
     from convener.evaluation.result import Evaluation
-    from convener.recipes.run import RunConfig
+    from convener.recipes.run_config import RunConfig
 
 
 def train(
@@ -121,7 +121,7 @@ def train(
             "--gold is for labels made by hand, and --dictionary replaces them: give one of the two"
         )
     if run.model == "generator":
-        from convener.recipes.instruct import check_plain
+        from convener.recipes.checks import check_plain
 
         check_plain(run, resume)
     if workers > 1 and (expert is not None or run.bond.experts == 1):
@@ -161,7 +161,7 @@ def _configuration(
     given |= dict(map(_setting, settings))
     saved = _json_file(config) if config is not None else {}
     from convener.models.questions import read_questions
-    from convener.recipes.run import PAPERS, SUPERVISED, override, parse_config
+    from convener.recipes.run_config import PAPERS, SUPERVISED, override, parse_config
 
     base = SUPERVISED if gold else PAPERS[paper] if paper is not None else parse_config(saved)
     run = override(base, given)

@@ -14,7 +14,7 @@ from convener.evaluation.result import Evaluation, evaluation
 from convener.inference.recogniser import Recogniser
 from convener.models.expert import Expert
 from convener.panel.panel import Panel
-from convener.recipes.run import RunConfig
+from convener.recipes.run_config import RunConfig
 from convener.text.documents import Document
 from convener.training.progress import Listener, Record
 

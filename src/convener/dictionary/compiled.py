@@ -11,10 +11,8 @@ is ever run.
 
 import json
 import mmap
-import os
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from convener.dictionary.entries import Entry, Form
 from convener.dictionary.listed import About, Listed
 from convener.dictionary.normal import SEPARATOR
 from convener.errors import DataError
+from convener.files import new_file
 
 VERSION = 1
 _MAGIC = b"convener dictionary "
@@ -217,13 +216,8 @@ def _write(path: Path, body: dict[str, bytes], header: dict[str, Any]) -> None:
     checksum = zlib.crc32(opening)
     for content in body.values():
         checksum = zlib.crc32(content, checksum)
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as stream:
+        with new_file(path) as partial, partial.open("wb") as stream:
             stream.writelines([_MAGIC, b"%d %08x\n" % (VERSION, checksum), opening, *body.values()])
-        partial.replace(path)
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
         raise DataError(f"{path}: cannot be written ({error.strerror})") from None

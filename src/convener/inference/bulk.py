@@ -20,6 +20,7 @@ from typing import Any, Literal
 from convener.dictionary import Gazetteer
 from convener.errors import ConfigError, DataError
 from convener.files import check_no_folder, open_output, sha256
+from convener.inference.card import installed_versions
 from convener.inference.keeping import checked
 from convener.inference.manifest import CONFIG, read_config
 from convener.inference.recogniser import Recogniser
@@ -164,7 +165,10 @@ def _left_out(parts: Iterable[Path]) -> Iterator[str]:
 def _described(work: Work, source: Path) -> str:
     """Everything that decides the answers to items that are not bad, as text."""
     stat = source.stat()
-    told = asdict(work) | {"model": sha256(Path(work.model) / CONFIG)}
+    told = asdict(work) | {
+        "model": sha256(Path(work.model) / CONFIG),
+        "convener": installed_versions()["convener"],
+    }
     told |= {"parts": None, "on_error": None}
     if work.dictionary is not None:
         told["dictionary"] = {**work.dictionary, "path": sha256(work.dictionary["path"])}
@@ -208,7 +212,7 @@ def _locked(parts: Path, described: str, resume: bool) -> Iterator[None]:
         before = plan.read()
         if before and before != described:
             raise ConfigError(
-                f"{parts} is from a run with another input, model or options: "
+                f"{parts} is from a run with another input, model, options or version: "
                 "repeat the same command, or remove the folder"
             )
         if not before and len(list(parts.iterdir())) > 1:

@@ -4,12 +4,12 @@ They are kept for the next selection, which then asks only the experts that are 
 """
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from safetensors.numpy import load_file, save_file
 
+from convener.files import new_file
 from convener.inference.card import installed_versions
 from convener.inference.shelf import Library
 from convener.panel.selection import Vector
@@ -47,10 +47,8 @@ class Memory:
         if path.is_file():
             return load_file(path)["vector"]
         vector = compute()
-        path.parent.mkdir(exist_ok=True)
-        partial = path.with_suffix(f".partial-{os.getpid()}")
-        save_file({"vector": vector}, partial)
-        partial.replace(path)
+        with new_file(path) as partial:
+            save_file({"vector": vector}, partial)
         return vector
 
     def _answers(self, asked: str, name: str) -> Path:

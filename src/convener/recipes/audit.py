@@ -20,7 +20,8 @@ import numpy as np
 from convener.errors import ConfigError
 from convener.models.layout import Layout, Rows
 from convener.panel.panel import Panel
-from convener.recipes.run import RunConfig, override, train_panel
+from convener.recipes.run import train_panel
+from convener.recipes.run_config import RunConfig, override
 from convener.text.documents import Document, Entity, WordIndex, group_indices, labels_of
 from convener.training.progress import Listener
 

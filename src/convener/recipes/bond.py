@@ -43,8 +43,9 @@ from convener.recipes.rounds import Recipe, Stage, State
 from convener.text.documents import Document
 from convener.training.apart import Lesson, Workers
 from convener.training.corpus import Corpus, SoftObjective
-from convener.training.loop import Learner, Objective, OptimiserConfig, steps_of_a_pass
+from convener.training.loop import Learner, Objective, steps_of_a_pass
 from convener.training.losses import kl_divergence
+from convener.training.optimiser_config import OptimiserConfig
 from convener.training.progress import Listener
 
 Figures = dict[str, object]

@@ -1,8 +1,9 @@
-"""What documents must have before anything is trained or chosen by them."""
+"""What documents and settings must be before anything is trained or chosen by them."""
 
 from collections.abc import Sequence
 
-from convener.errors import DataError, short
+from convener.errors import ConfigError, DataError, short
+from convener.recipes.run_config import RunConfig
 from convener.text.documents import Document
 
 
@@ -35,3 +36,18 @@ def check_gold(
             f"expected types such as {short(labels[0])} in {name}, got {short(found)}: "
             "give both the same names"
         )
+
+
+def check_plain(config: RunConfig, resume: bool = False) -> None:
+    """Raise ConfigError if a run is not plain training in one go."""
+    if resume:
+        raise ConfigError("a language model is trained in one go: leave out --resume")
+    if config.bond.self_training:
+        raise ConfigError(
+            "expected plain training of a language model, got the recipe for distant labels: "
+            "add --gold, which takes the labels as they are"
+        )
+    if config.exchanges:
+        raise ConfigError("expected taggers or readers for exchanges, got a language model")
+    if config.bond.experts != 1:
+        raise ConfigError(f"expected 1 language model to teach, got {config.bond.experts} experts")

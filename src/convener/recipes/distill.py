@@ -29,8 +29,9 @@ from convener.recipes.rounds import Recipe, Runner, Stage, State
 from convener.recipes.run import Trained, fingerprint, mixed
 from convener.text.documents import Document
 from convener.training.corpus import SoftObjective
-from convener.training.loop import Learner, OptimiserConfig, batches_of_a_pass
+from convener.training.loop import Learner, batches_of_a_pass
 from convener.training.losses import kl_divergence
+from convener.training.optimiser_config import OptimiserConfig
 from convener.training.progress import Listener, Log
 
 MIN_ROUND_STEPS = 100

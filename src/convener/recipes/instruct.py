@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convener.errors import ConfigError
 from convener.evaluation.scores import score
 from convener.models.devices import available
 from convener.panel.spoken import SpokenPanel
-from convener.recipes.checks import check_gold, check_labelled
-from convener.recipes.run import RunConfig, fingerprint
+from convener.recipes.checks import check_gold, check_labelled, check_plain
+from convener.recipes.run import fingerprint
+from convener.recipes.run_config import RunConfig
 from convener.text.documents import Document, labels_of
 from convener.training.progress import Listener, Log
 
@@ -76,18 +76,3 @@ def instruct(
     listener.round(record)
     listener.stage_done(STAGE, [])
     return Instructed(panel, [record], fingerprint(documents), dev_f1, found)
-
-
-def check_plain(config: RunConfig, resume: bool = False) -> None:
-    """Raise ConfigError if a run is not plain training in one go."""
-    if resume:
-        raise ConfigError("a language model is trained in one go: leave out --resume")
-    if config.bond.self_training:
-        raise ConfigError(
-            "expected plain training of a language model, got the recipe for distant labels: "
-            "add --gold, which takes the labels as they are"
-        )
-    if config.exchanges:
-        raise ConfigError("expected taggers or readers for exchanges, got a language model")
-    if config.bond.experts != 1:
-        raise ConfigError(f"expected 1 language model to teach, got {config.bond.experts} experts")

@@ -3,20 +3,24 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from convener.errors import DataError
 from convener.files import new_folder
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _NOTE = "state.json"
 _TENSORS = "state.safetensors"
 
 
-def save(folder: Path, note: Mapping[str, object], tensors: Mapping[str, Tensor]) -> None:
+def save(folder: Path, note: Mapping[str, object], tensors: Mapping[str, "Tensor"]) -> None:
     """Replace the checkpoint in `folder` by this one."""
+    from safetensors.torch import save_file
+
     with new_folder(folder) as fresh:
         save_file(apart(tensors), fresh / _TENSORS)
         (fresh / _NOTE).write_text(json.dumps(note, indent=1), encoding="utf-8")
@@ -32,7 +36,7 @@ def refuse_to_replace(folder: Path) -> None:
         raise DataError(f"{folder} is in the way of checkpoints: move it or choose another name")
 
 
-def apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def apart(tensors: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
     """The tensors on the CPU, each with memory of its own, as safetensors wants them."""
     separate: dict[str, Tensor] = {}
     owners: set[int] = set()
@@ -45,12 +49,14 @@ def apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return separate
 
 
-def load(folder: Path) -> tuple[dict[str, object], dict[str, Tensor]]:
+def load(folder: Path) -> tuple[dict[str, object], dict[str, "Tensor"]]:
     """The note and the tensors of a checkpoint.
 
     Raises:
         DataError: there is none, or it is damaged.
     """
+    from safetensors.torch import load_file
+
     try:
         note = json.loads((folder / _NOTE).read_text(encoding="utf-8"))
         return note, load_file(folder / _TENSORS)

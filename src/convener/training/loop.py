@@ -12,7 +12,6 @@ from typing import Protocol
 import numpy as np
 import torch
 from accelerate import Accelerator
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from convener.errors import ConfigError
@@ -21,7 +20,8 @@ from convener.models.layout import Example
 from convener.models.schedule import schedule
 from convener.models.seeding import seeded
 from convener.training.batching import endless_batches, shuffled_batches
-from convener.training.precision import Precision, computed_in
+from convener.training.optimiser_config import OptimiserConfig
+from convener.training.precision import computed_in
 
 OnStep = Callable[[], None]
 
@@ -34,29 +34,6 @@ class Objective(Protocol):
 
     def loss(self, beliefs: Tensor, weights: Tensor | None, supervision: list[Tensor]) -> Tensor:
         """The loss of beliefs [rows, classes]; `weights` [rows] says how much each row counts."""
-
-
-class OptimiserConfig(BaseModel):
-    """How an expert learns."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    learning_rate: float = Field(default=1e-4, gt=0)
-    """The highest rate of the encoder."""
-    head_learning_rate: float = Field(default=1e-3, gt=0)
-    """The highest rate of all that is new."""
-    weight_decay: float = Field(default=1e-2, ge=0)
-    """Of AdamW."""
-    warmup: float = Field(default=0.1, ge=0, lt=1)
-    """Share of a stage's steps in which rates rise, before they fall to zero."""
-    clip: float = Field(default=1.0, gt=0)
-    """The largest norm of a gradient."""
-    batch_pieces: int = Field(default=2048, gt=0)
-    """Padded sub-words a step, at most."""
-    batch_sentences: int = Field(default=16, gt=0)
-    """Windows a step, at most."""
-    precision: Precision = "float32"
-    """Of the arithmetic; weights stay in float32."""
 
 
 def steps_of_a_pass(examples: Sequence[Example], config: OptimiserConfig) -> float:

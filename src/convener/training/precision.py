@@ -7,13 +7,13 @@ layers together, so there attention stays in float32.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 from torch.overrides import TorchFunctionMode
 
-Precision = Literal["float32", "bf16"]
+from convener.training.optimiser_config import Precision
 
 
 @contextmanager
