@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from markdown import load, summary, table
+from markdown import load, mean, summary, table
 
 
 def quality() -> list[dict]:
@@ -76,17 +76,21 @@ def unseen_types() -> str:
 
 def nested_distant() -> str:
     """Readers taught by a dictionary's nested labels."""
+    groups = defaultdict(list)
+    for row in load("nested_distant"):
+        groups[row["right"], row["method"]].append(row)
     return table(
-        ["names", "", "sentences", "precision", "recall", "F1", "inner entities found"],
+        ["names", "", "precision", "recall", "F1", "inner entities found"],
         (
             [
-                f"right at least {100 * row['right']:.0f} %" if row["right"] else "all",
-                row["method"],
-                f"{row['train_sentences']:,}" if row["dev_curve"] else "–",
-                *(f"{row[name]:.1f}" for name in ("precision", "recall", "f1")),
-                f"{row['inner_found']} (gold has {row['inner_gold']})",
+                f"right at least {100 * right:.0f} %" if right else "all",
+                method,
+                mean(rows, "precision"),
+                mean(rows, "recall"),
+                summary([row["f1"] for row in rows]),
+                f"{mean(rows, 'inner_found')} (gold has {rows[0]['inner_gold']})",
             ]
-            for row in load("nested_distant")
+            for (right, method), rows in groups.items()
         ),
     )
 
