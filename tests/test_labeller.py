@@ -68,6 +68,16 @@ def test_entities_carry_id_and_source() -> None:
     }
 
 
+def test_a_name_that_does_not_fit_a_documents_words_hides_none_that_does() -> None:
+    names = Gazetteer([Entry("codeine", "DRUG"), Entry("codeine phosphate", "DRUG")])
+    text = "codeine phosphate-free codeine phosphate"
+    own = ((0, 7), (8, 22), (23, 30), (31, 40))
+    found = Labeller(names)(Document(text, tokens=own)).entities
+    assert [entity.span for entity in found] == [(0, 7), (23, 40)]
+    raw = Labeller(names)(Document(text)).entities
+    assert [entity.span for entity in raw] == [(0, 17), (23, 40)]
+
+
 def test_labels_replace_labels_and_nothing_else() -> None:
     tokens = ((0, 3), (4, 11))
     before = Document("Zed aspirin", (Entity(0, 3, "PER"),), "7", "g", tokens, ((0, 3),))

@@ -40,11 +40,18 @@ class Labeller:
 
     def _matches(self, document: Document) -> list[Match]:
         matches = list(self.gazetteer.matches(document.text, self.nested))
-        if document.tokens is None or not matches:
+        if document.tokens is None:
             return matches
         starts = {start for start, _ in document.tokens}
         ends = {end for _, end in document.tokens}
-        return [match for match in matches if match.start in starts and match.end in ends]
+
+        def fitting(matches: Iterable[Match]) -> list[Match]:
+            return [match for match in matches if match.start in starts and match.end in ends]
+
+        fit = fitting(matches)
+        if self.nested or len(fit) == len(matches):
+            return fit
+        return _longest(fitting(self.gazetteer.matches(document.text, nested=True)))
 
     def label(self, documents: Iterable[Document], workers: int = 1) -> Iterator[Document]:
         """Documents labelled one by one, in their order, by one or several processes.
@@ -55,6 +62,15 @@ class Labeller:
         if workers < 1:
             raise ConfigError(f"expected at least one worker, got {workers}")
         return map(self, documents) if workers == 1 else in_processes(self, documents, workers)
+
+
+def _longest(matches: Iterable[Match]) -> list[Match]:
+    """From left to right the first at each place that overlaps none before it."""
+    taken: list[Match] = []
+    for match in matches:
+        if not taken or match.start >= taken[-1].end:
+            taken.append(match)
+    return taken
 
 
 @dataclass(slots=True)
