@@ -112,6 +112,39 @@ def test_a_checkpoint_of_another_run_is_refused(
         train(labelled, config=run_config(), checkpoint=tmp_path / "none", resume=True)
 
 
+def test_nothing_is_prepared_for_a_run_that_cannot_be(
+    labelled: list[Document],
+    run_config: MakeConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    checkpoint, prepared = tmp_path / "checkpoint", []
+    monkeypatch.setattr(Bond, "prepare", lambda recipe: prepared.append(recipe))
+    config = run_config(start="random")
+    train(labelled, config=config, checkpoint=checkpoint)
+    assert len(prepared) == 1
+    with pytest.raises(DataError, match="take it up"):
+        train(labelled, config=config, checkpoint=checkpoint)
+    with pytest.raises(ConfigError, match="of seed 0 in the place of 9"):
+        other = run_config(seed=9, start="random")
+        train(labelled, config=other, checkpoint=checkpoint, resume=True)
+    assert len(prepared) == 1
+
+
+def test_pseudo_labels_are_made_once_for_each_teacher(
+    labelled: list[Document], run_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    def counted(*arguments: object) -> object:
+        made.append(arguments)
+        return pseudo_labels(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("convener.recipes.bond.pseudo_labels", counted)
+    train(labelled, config=run_config(self_rounds=5, refresh=2))
+    assert len(made) == 3
+
+
 def test_a_checkpoint_of_other_pretrained_weights_is_refused(
     labelled: list[Document], run_config: MakeConfig, tiny_encoder: Path, tmp_path: Path
 ) -> None:

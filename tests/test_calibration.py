@@ -57,6 +57,13 @@ def test_the_temperature_of_the_data_is_found(truth: float) -> None:
     assert fitted_temperature(scores, right) == pytest.approx(truth, rel=0.1)
 
 
+def test_what_has_no_score_gets_none() -> None:
+    found = Document("Rome Oslo", (Entity(0, 4, "LOC"), Entity(5, 9, "LOC", 0.7)))
+    first, second = tempered(found, 3.0).entities
+    assert first.score is None
+    assert second.score not in {None, 0.7}
+
+
 def test_without_mistakes_or_entities_nothing_is_fitted() -> None:
     assert fitted_temperature(np.array([]), np.array([])) == 1.0
     assert fitted_temperature(np.array([0.9, 0.8]), np.ones(2)) == 1.0

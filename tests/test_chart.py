@@ -47,3 +47,20 @@ def test_charts_stand_side_by_side() -> None:
     places = [group.get("transform") for group in whole]
     assert places == ["translate(0,0)", "translate(360,0)", "translate(0,270)"]
     assert whole.get("viewBox") == "0 0 700 520"
+
+
+@given(st.integers(1, 16))
+def test_any_number_of_lines_can_be_told_apart(count: int) -> None:
+    names = [f"expert {number}" for number in range(1, count + 1)]
+    chart = line_chart("Groups", ["1", "2"], {name: [1.0, 2.0] for name in names})
+    root = ElementTree.fromstring(chart)
+    svg = "{http://www.w3.org/2000/svg}"
+    kinds = {(g.get("fill"), g[1].get("d")) for g in root.iter(f"{svg}g")}
+    assert len(kinds) == count
+    texts = {node.text: node for node in root.iter(f"{svg}text")}
+    keys = [(float(texts[name].get("x", "")), float(texts[name].get("y", ""))) for name in names]
+    assert all(x + 6 * len(name) <= WIDTH for (x, _), name in zip(keys, names, strict=True))
+    assert len(set(keys)) == count
+    points = [g[1].get("transform", "") for g in root.iter(f"{svg}g")]
+    highest = min(float(re.findall(r"[\d.-]+", point)[1]) for point in points)
+    assert highest > max(y for _, y in keys)

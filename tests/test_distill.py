@@ -61,6 +61,7 @@ def test_it_answers_as_the_panel_does(
 
 def test_the_whole_panel_is_the_teacher(panel: Recogniser, labelled: list[Document]) -> None:
     recipe = Distillation(panel.panel, labelled, CONFIG, Accelerator(), Log())
+    recipe.prepare()
     first = Panel(panel.panel.experts[:1]).probabilities(labelled)
     for taught, believed, alone in zip(
         recipe.objective.targets, panel.panel.probabilities(labelled), first, strict=True
@@ -119,6 +120,7 @@ def test_rounds_take_the_steps_that_a_pass_over_their_part_takes(
         Accelerator(),
         Log(),
     )
+    recipe.prepare()
     (stage,) = recipe.stages()
     recipe.learners = stage.open()
     seen = set[int]()

@@ -4,8 +4,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
+from transformers import AutoConfig, AutoModel
 
-from convener.models.dropout import Dropout
+from convener.errors import ConfigError
+from convener.models.dropout import Dropout, set_dropout
 from convener.models.seeding import seeded
 
 
@@ -44,3 +47,45 @@ def test_gradients_flow_through_what_is_kept() -> None:
     answer.sum().backward()
     assert values.grad is not None
     assert torch.equal(values.grad, answer.detach())
+
+
+SMALL = {
+    "vocab_size": 50,
+    "hidden_size": 32,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("bert", {}),
+        ("albert", {"embedding_size": 16}),
+        ("modernbert", {"pad_token_id": 0, "cls_token_id": 1, "sep_token_id": 2}),
+        ("deberta-v2", {}),
+        ("longformer", {"attention_window": [8]}),
+    ],
+)
+def test_each_rate_reaches_its_places(kind: str, more: dict[str, object]) -> None:
+    encoder = AutoModel.from_config(AutoConfig.for_model(kind, **SMALL, **more))
+    set_dropout(encoder, 0.25, 0.5)
+    rates = [module.p for module in encoder.modules() if isinstance(module, nn.Dropout)]
+    rates += [
+        rate
+        for module in encoder.modules()
+        for name in ("attention_dropout", "dropout")
+        if isinstance(rate := getattr(module, name, None), float)
+    ]
+    assert rates.count(0.5) == 1
+    assert set(rates) == {0.25, 0.5}
+
+
+def test_attention_dropout_that_reaches_nothing_is_refused() -> None:
+    encoder = AutoModel.from_config(
+        AutoConfig.for_model("xlnet", vocab_size=50, d_model=32, n_head=2, d_inner=32, n_layer=1)
+    )
+    set_dropout(encoder, 0.25, 0.0)
+    with pytest.raises(ConfigError, match="expected attention_dropout 0 for a XLNetModel"):
+        set_dropout(encoder, 0.25, 0.5)

@@ -137,3 +137,24 @@ def test_encoders_of_other_kinds(
             below = encoder.below(ids, mask, shapes, 0, 0, 1)
             torch.testing.assert_close(encoder.above(below, mask, 1), whole)
     assert whole.shape == (1, pieces + 2, 32)
+
+
+@pytest.mark.parametrize("kind", ["bart", "t5"])
+def test_an_encoder_with_a_decoder_is_refused(
+    tiny_encoder: Path, tmp_path: Path, kind: str
+) -> None:
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(tiny_encoder)
+    tokenizer.save_pretrained(tmp_path)
+    small = {"d_model": 32, "num_layers": 1, "encoder_layers": 1, "decoder_layers": 1, "d_ff": 32}
+    config = AutoConfig.for_model(kind, vocab_size=len(tokenizer), **small)
+    AutoModel.from_config(config).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="which also has a decoder: give one such as 'minilm'"):
+        Encoder.from_pretrained(str(tmp_path), shapes=True)
+
+
+def test_an_encoder_without_a_limit_is_read_by_windows(tiny_encoder: Path) -> None:
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(tiny_encoder)
+    small = {"d_model": 32, "n_head": 2, "d_inner": 32, "n_layer": 1}
+    config = AutoConfig.for_model("xlnet", vocab_size=len(tokenizer), **small)
+    encoder = Encoder(AutoModel.from_config(config), tokenizer, shapes=True)
+    assert encoder.max_pieces == 510

@@ -11,7 +11,7 @@ import torch
 from convener import load
 from convener.errors import ConfigError, ConvenerError, DataError, ModelError
 from convener.evaluation.scores import score
-from convener.experts import adapt_library, train_expert
+from convener.experts import Adaptation, adapt_library, train_expert
 from convener.inference.memory import Memory
 from convener.inference.shelf import OF_EXPERTS, Library
 from convener.models.adapter import apply, flat
@@ -92,6 +92,43 @@ def test_merged_experts_know_the_domain_and_are_saved_like_any_model(
     again = load(tmp_path / "model")
     assert list(again.annotate(labelled)) == found
     assert again.panel.rule == made.model.panel.rule
+
+
+def test_each_ranking_weighs_a_merge_by_its_own_scores(
+    library: Path, labelled: list[Document]
+) -> None:
+    """Both choose all three experts, but a mean weighed by likeness is not that by performance."""
+
+    def made(select: str, weights: str) -> Adaptation:
+        settings = {"select": select, "weights": weights, "merge": {"method": "linear"}}
+        return adapt_library(
+            library, labelled, QUESTIONS, config=parsed(AdaptConfig, settings), gold=labelled[:5]
+        )
+
+    assert len(made("both", "uniform").adapted.panel.experts) == 1
+    both = made("both", "scores").adapted
+    assert {frozenset(names) for names in both.chosen.values()} == {
+        frozenset({"clinic", "half", "places"})
+    }
+    alone = [made(kind, "scores").adapted for kind in ("similarity", "performance")]
+    merged = [adapted.panel.experts[0] for adapted in alone]
+    for expert, own in zip(both.panel.experts, merged, strict=True):
+        for mine, its in zip(expert.state_dict().values(), own.state_dict().values(), strict=True):
+            assert torch.equal(mine, its)
+    pairs = zip(*(expert.state_dict().values() for expert in merged), strict=True)
+    assert not all(torch.equal(*pair) for pair in pairs)
+
+
+def test_of_experts_that_perform_alike_the_more_similar_is_merged(
+    library: Path, labelled: list[Document]
+) -> None:
+    silent = {"CITY": "zzz ?"}
+    gold = [Document(labelled[0].text, (Entity(0, 1, "CITY"),))]
+    config = AdaptConfig(experts=1)
+    made = adapt_library(library, labelled, silent, config=config, gold=gold).adapted
+    assert {ranked.score for ranked in made.rankings["performance"]} == {0.0}
+    order = [[ranked.name for ranked in ranking] for ranking in made.rankings.values()]
+    assert order[0] == order[1]
 
 
 def test_the_same_seed_gives_the_same_choice_and_model(

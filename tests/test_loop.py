@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
 
 from convener.models.tag_layout import TaggerConfig
 from convener.models.tagger import Tagger
+from convener.panel.panel import log_beliefs
 from convener.text.documents import Document
 from convener.training.corpus import Corpus
 from convener.training.loop import Learner, follow, parameter_groups
@@ -82,3 +84,33 @@ def test_bf16_computes_otherwise(tagger: Callable[[int], Tagger], labelled: list
     learnt(narrow, labelled, OptimiserConfig(precision="bf16"))
     pairs = zip(wide.learned_state().values(), narrow.learned_state().values(), strict=True)
     assert not all(torch.equal(one, other) for one, other in pairs)
+
+
+def test_dropout_is_on_in_training_alone(
+    tagger: Callable[[int], Tagger], labelled: list[Document]
+) -> None:
+    """Only the draws of dropout differ: the whole corpus is one batch, in one order or another."""
+    wide = OptimiserConfig(batch_sentences=1000, batch_pieces=10**6, learning_rate=1e-3)
+    losses = []
+    for seed in (0, 0, 1):
+        expert = tagger(0)
+        corpus = Corpus(labelled, expert)
+        learner = Learner(expert, "stage", wide, 10, Accelerator())
+        objective = corpus.distant_objective()
+        losses.append(learner.train(corpus.examples, objective, 1, seed, lambda: None))
+        answers = [log_beliefs(expert, corpus.examples, len(labelled)) for _ in range(2)]
+        assert all(map(np.array_equal, *answers))
+    assert losses[0] == losses[1]
+    assert losses[0] != pytest.approx(losses[2], rel=1e-5)
+
+
+def test_gradients_are_clipped(tagger: Callable[[int], Tagger], labelled: list[Document]) -> None:
+    """A gradient far below what the optimiser adds to its divisor moves next to nothing."""
+
+    def moved(clip: float) -> float:
+        expert = tagger(0)
+        before = expert.head.weight.detach().clone()
+        learnt(expert, labelled, OptimiserConfig(clip=clip, weight_decay=0.0))
+        return float((expert.head.weight.detach() - before).abs().max())
+
+    assert moved(1e-12) < 1e-3 * moved(1.0)

@@ -141,10 +141,34 @@ def test_balance_weighs_entities_by_one_on_average(nested: list[Document], power
         (counts["DRUG"] / counts["FAC"]) ** power
     )
     assert counts["DRUG"] > counts["FAC"]
-    assert np.isfinite(weights["RARE"])
+    assert weights["RARE"] == min(weights.values())
     if not power:
         assert set(weights.values()) == {1.0}
     assert balanced([], labels, power) == (1.0,) * 4
+
+
+def test_no_type_weighs_so_much_that_others_learn_nothing() -> None:
+    often = Document("Rome " * 5000, tuple(Entity(i, i + 4, "LOC") for i in range(0, 25000, 5)))
+    once = Document("tea", (Entity(0, 3, "DRUG"),))
+    for power in (0.5, 1.0):
+        drug, place, none = balanced([often, once], ("DRUG", "LOC", "NONE"), power)
+        assert drug == pytest.approx(10 * place)
+        assert none == place
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"balance": 1.5},
+        {"balance": float("nan")},
+        {"type_weights": (0.0, 0.0)},
+        {"type_weights": (-1.0, 1.0)},
+        {"type_weights": (float("inf"), 1.0)},
+    ],
+)
+def test_weights_that_teach_nothing_are_refused(setting: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=r"reader\.(balance|type_weights)"):
+        parse_config({"model": "reader", "reader": setting})
 
 
 @pytest.mark.parametrize("scope", ["types", "positions"])

@@ -29,6 +29,26 @@ def test_a_portrait_names_what_an_expert_has_more_of() -> None:
     assert set(second.words) == {"they", "live", "rome", "still"}
 
 
+def test_groups_that_went_to_no_expert_are_in_no_portrait() -> None:
+    drug = Document("she took aspirin again", (Entity(9, 16, "DRUG"),))
+    documents = [drug, drug, *[Document("nothing at all")] * 5]
+    first, second = portraits(documents, [0, 1, *[-1] * 5], [documents, documents])
+    assert (first.groups, second.groups) == (1, 1)
+    assert first.share == second.share == 0.5
+    assert "nothing" not in {*first.words, *second.words}
+
+
+def test_silent_groups_are_assigned_to_none(
+    labelled: list[Document], run_config: Callable[..., RunConfig]
+) -> None:
+    telling = [document for document in labelled if document.entities][:8]
+    silent = [Document("She walks home", unknown=((0, 14),))] * 3
+    trained = train_panel([*telling, *silent], run_config(self_training=False))
+    assert trained.assigned[8:] == (-1,) * 3
+    sizes = Counter(trained.assigned[:8])
+    assert [sizes[0], sizes[1]] == trained.history[-1]["sizes"]
+
+
 def test_experts_agree_as_far_as_their_answers_do() -> None:
     both = Document("Rome and Oslo", (Entity(0, 4, "LOC"), Entity(9, 13, "LOC")))
     one = replace(both, entities=both.entities[:1])

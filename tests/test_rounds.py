@@ -39,6 +39,8 @@ class Scripted(Recipe):
         self.experts = [Counting()]
         self.learners = []
 
+    def prepare(self) -> None: ...
+
     def stages(self) -> list[Stage]:
         return [
             Stage(str(n), rounds, 0, self._open, self._round)

@@ -75,13 +75,15 @@ def fitted_temperature(scores: Numbers, right: Numbers) -> float:
 
 
 def tempered(document: Document, temperature: float) -> Document:
-    """The document with the scores of its entities tempered."""
+    """The document with the scores of its entities tempered; what has none is left so."""
     if temperature == 1 or not document.entities:
         return document
     scores = np.array([entity.score or 0.0 for entity in document.entities])
     new = 1 / (1 + np.exp(-_logits(scores) / temperature))
-    pairs = zip(document.entities, new.tolist(), strict=True)
-    entities = tuple(replace(entity, score=round(score, 4)) for entity, score in pairs)
+    entities = tuple(
+        entity if entity.score is None else replace(entity, score=round(score, 4))
+        for entity, score in zip(document.entities, new.tolist(), strict=True)
+    )
     return replace(document, entities=entities)
 
 

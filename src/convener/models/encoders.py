@@ -28,7 +28,6 @@ from transformers.utils import logging
 
 from convener.errors import ModelError
 from convener.files import sha256
-from convener.models.dropout import Dropout
 from convener.models.featurise import MINILM
 from convener.models.pieces import Frame, WordPieces
 from convener.text.tokens import SHAPES
@@ -81,6 +80,9 @@ def placed(name: str) -> str:
     path = Path(name).expanduser()
     return str(path.resolve()) if name not in ("", MINILM) and path.is_dir() else name
 
+
+_POSITIONS = 512
+"""How many an encoder reads that does not say it."""
 
 _LAYERED = {"bert", "roberta", "xlm-roberta", "camembert", "electra", "ernie"}
 """Encoders whose layers take hidden states and a mask, and nothing else."""
@@ -149,6 +151,11 @@ class Encoder(nn.Module):
             dtype=torch.float32,
             output_loading_info=True,
         )
+        if model.config.is_encoder_decoder:
+            raise ModelError(
+                f"expected an encoder, got {name!r}, which also has a decoder: "
+                f"give one such as '{MINILM}' or bert-base-cased"
+            )
         missing = sorted(key for key in report["missing_keys"] if not key.startswith("pooler."))
         if missing:
             raise ModelError(
@@ -170,17 +177,6 @@ class Encoder(nn.Module):
         model = AutoModel.from_config(config, dtype=torch.float32)
         return cls(model, tokenizer, shapes)
 
-    def set_dropout(self, hidden: float, attention: float) -> None:
-        """Drop hidden values and attention weights in training at these rates.
-
-        With attention dropout above 0 the fused attention kernel is lost.
-        """
-        for module in self.model.modules():
-            rate = attention if type(module).__name__.endswith("SelfAttention") else hidden
-            for name, child in module.named_children():
-                if isinstance(child, nn.Dropout):
-                    module.register_module(name, Dropout(rate))
-
     def save_architecture(self, folder: Path) -> None:
         """Write configuration and tokenizer, which `from_folder` reads."""
         self.model.config.save_pretrained(folder)
@@ -189,8 +185,8 @@ class Encoder(nn.Module):
     @property
     def max_pieces(self) -> int:
         """How many sub-words the encoder reads at once, special tokens aside."""
-        positions = getattr(self.model.config, "max_position_embeddings", 512)
-        return int(positions) - self._position_offset - 2
+        positions = int(getattr(self.model.config, "max_position_embeddings", 0) or 0)
+        return (positions if positions > 0 else _POSITIONS) - self._position_offset - 2
 
     @property
     def _position_offset(self) -> int:

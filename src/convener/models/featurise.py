@@ -31,7 +31,7 @@ class EncoderConfig(BaseModel):
     encoder: str = MINILM
     """`minilm`, which comes with convener, a local folder, or a hub id."""
     shapes: bool = True
-    """Whether an encoder that knows no capitals is told the shape of each word."""
+    """Whether the encoder is told the shape of each word, which one without capitals needs."""
     hidden_dropout: float = Field(default=0.1, ge=0, lt=1)
     """Dropout inside the encoder."""
     attention_dropout: float = Field(default=0.0, ge=0, lt=1)
@@ -45,7 +45,9 @@ class EncoderConfig(BaseModel):
 
     def prepare(self, encoder: "Encoder") -> None:
         """Set dropout, and freeze the word embeddings unless they are to be trained."""
-        encoder.set_dropout(self.hidden_dropout, self.attention_dropout)
+        from convener.models.dropout import set_dropout
+
+        set_dropout(encoder.model, self.hidden_dropout, self.attention_dropout)
         if not self.train_embeddings:
             encoder.model.get_input_embeddings().requires_grad_(False)
 

@@ -1,8 +1,8 @@
 """What a reader is made of: the settings that the paper leaves open, and those it fixes."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from convener.models.featurise import EncoderConfig
 
@@ -34,11 +34,18 @@ class ReaderConfig(EncoderConfig):
     """Weight of the span loss beside 1 for starts and 1 for ends."""
     negatives: int | None = Field(default=None, ge=0)
     """Types without an entity that a sentence is asked about in training; left open, all."""
-    balance: float = Field(default=0.0, ge=0)
-    """b weighs a type of n entities by n^−b."""
-    type_weights: tuple[float, ...] | None = None
+    balance: float = Field(default=0.0, ge=0, le=1)
+    """b weighs a type of n entities by n^−b, at most ten times as much as the lightest."""
+    type_weights: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] | None = None
     """A weight for each type; left open, those of `balance`."""
     width: int | None = Field(default=None, ge=1)
     """Words of the widest span that is found; left open, read off the training documents."""
     nested: bool | None = None
     """Whether entities may share words; left open, read off the training documents."""
+
+    @field_validator("type_weights")
+    @classmethod
+    def _some(cls, weights: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if weights is not None and not any(weights):
+            raise ValueError("expected a weight above 0 of some type")
+        return weights

@@ -108,13 +108,16 @@ def _beliefs(
 ) -> Iterator[tuple[Example, Rows]]:
     expert.eval()
     device = next(expert.parameters()).device
-    budget = CPU_BATCH_PIECES if device.type == "cpu" else BATCH_PIECES
     with torch.inference_mode():
-        for indices in length_batches([len(example) for example in examples], budget):
+        for indices in length_batches([len(example) for example in examples], _budget(device)):
             batch = [examples[index] for index in indices]
             rows = expert(expert.collate(batch).to(device)).cpu().numpy()
             sizes = [example.stop - example.start for example in batch]
             yield from zip(batch, np.split(rows, np.cumsum(sizes)[:-1]), strict=True)
+
+
+def _budget(device: torch.device) -> int:
+    return CPU_BATCH_PIECES if device.type == "cpu" else BATCH_PIECES
 
 
 def agreement(log_rows: Sequence[Sequence[Rows]]) -> float:
@@ -140,7 +143,7 @@ def group_embeddings(
     sums = torch.zeros(int(group_of.max()) + 1, 0)
     counts = torch.zeros(len(sums), 1)
     with torch.inference_mode():
-        for indices in length_batches([len(example) for example in examples], BATCH_PIECES):
+        for indices in length_batches([len(example) for example in examples], _budget(device)):
             batch = [examples[index] for index in indices]
             vectors = expert.embed(expert.collate(batch).to(device)).cpu()
             owners = torch.from_numpy(group_of[[example.document for example in batch]])

@@ -9,7 +9,8 @@ Given a library of experts of one base and some unlabelled sentences of the targ
    majority; ours leaves out what the base says without any expert (`convener.panel.selection`).
 3. *Merge.* The changes of the first m of each ranking become one (`convener.panel.merging`).
 4. *Integrate.* The two merged models answer together: the union of their spans, what overlaps in
-   flat text settled by vote, then by probability. If both selections agree, one model answers.
+   flat text settled by vote, then by probability. If both selections agree, and with them the
+   weights of their experts, one model answers.
 
 Nothing is trained. Experts are readers or language models (`convener.recipes.families`). They
 answer the questions of the target's types, whatever types they were trained on, so experts with
@@ -119,9 +120,10 @@ def adapt(
         kind: tuple(ranked.name for ranked in ranking[: config.experts])
         for kind, ranking in rankings.items()
     }
-    distinct: dict[frozenset[str], str] = {}
+    distinct: dict[tuple[str, ...], str] = {}
     for kind, names in chosen.items():
-        distinct.setdefault(frozenset(names), kind)
+        weighed = (kind,) if config.weights == "scores" and len(names) > 1 else ()
+        distinct.setdefault((*weighed, *sorted(names)), kind)
 
     def changes() -> Iterator[Adapter]:
         for kind in distinct.values():

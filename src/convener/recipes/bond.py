@@ -80,17 +80,21 @@ class Bond(Recipe):
         self.learners = []
         self.assigned: Tensor | None = None
         self.pseudo: list[Rows] = []
+        self.targets: tuple[list[Rows], list[Rows]] | None = None
         self.workers: Workers | None = None
         if config.experts > max(1, len(self.corpus.telling)):
             raise ConfigError(
                 "expected at least as many groups of documents to learn from as experts, "
                 f"got {len(self.corpus.telling)} groups for {config.experts} experts"
             )
-        self.embeddings = (
-            group_embeddings(expert, self.corpus.examples, self.corpus.group_of)
-            if config.experts > 1 and config.start == "clusters"
-            else None
-        )
+        self.embeddings: Tensor | None = None
+
+    def prepare(self) -> None:
+        """Clusters of groups are those of the expert before it learns."""
+        if self.config.experts > 1 and self.config.start == "clusters":
+            self.embeddings = group_embeddings(
+                self.experts[0], self.corpus.examples, self.corpus.group_of
+            )
 
     def stages(self) -> list[Stage]:
         """Warm-up, experts apart, self-training; a single expert stays in the warm-up as long."""
@@ -164,11 +168,11 @@ class Bond(Recipe):
 
     def teach(self, steps: int, round_: int) -> Figures:
         """Every expert is a student of the ensemble's labels; now and then students take over."""
-        figures: Figures = {}
-        if round_ % self.config.refresh == 0:
-            figures = self.relabel()
-        frequency = self.experts[0].layout.frequency
-        targets, weights = pseudo_labels(self.pseudo, frequency, self.config)
+        figures = self.relabel() if round_ % self.config.refresh == 0 else {}
+        if self.targets is None:
+            frequency = self.experts[0].layout.frequency
+            self.targets = pseudo_labels(self.pseudo, frequency, self.config)
+        targets, weights = self.targets
         kept = sum(float(w.sum()) for w in weights) / max(1, sum(len(w) for w in weights))
         objective = SoftObjective(targets, weights, kl_divergence)
         everything = [self.corpus.examples] * len(self.experts)
@@ -180,6 +184,7 @@ class Bond(Recipe):
         beliefs = self._beliefs()
         before = self.pseudo
         self.pseudo = mean_probabilities(beliefs)
+        self.targets = None
         figures = _agreement(beliefs)
         if before:
             pairs = zip(before, self.pseudo, strict=True)
@@ -203,6 +208,14 @@ class Bond(Recipe):
             "entropy": round(described.entropy, 4),
             "moved": None if described.moved is None else round(described.moved, 4),
         }
+
+    def told_apart(self) -> tuple[int, ...]:
+        """The expert of each group, −1 of one that says nothing; nothing if they never parted."""
+        if self.assigned is None:
+            return ()
+        apart = torch.full_like(self.assigned, -1)
+        apart[self.corpus.telling] = self.assigned[self.corpus.telling]
+        return tuple(apart.tolist())
 
     def _train(self, shares: Sequence[list[Example]], objective: Objective, steps: int) -> float:
         lessons = [

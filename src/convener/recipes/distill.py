@@ -68,14 +68,18 @@ class Distillation(Recipe):
         self.config = config
         self.accelerator = accelerator
         self.listener = listener
-        panel.to(accelerator.device)
+        self.panel = panel.to(accelerator.device)
+        self.documents = documents
         self.experts = [panel.experts[0].clone()]
         self.learners = []
         self.examples = self.experts[0].examples(documents)
-        targets = panel.probabilities(documents, self.examples)
+        self.shares, self.round_steps = self._shares()
+
+    def prepare(self) -> None:
+        """What the panel believes."""
+        targets = self.panel.probabilities(self.documents, self.examples)
         weights = [np.ones(len(rows), np.float32) for rows in targets]
         self.objective = SoftObjective(targets, weights, kl_divergence)
-        self.shares, self.round_steps = self._shares()
 
     def _shares(self) -> tuple[list[list[Example]], int]:
         """What each round learns from, and in how many steps."""

@@ -69,7 +69,9 @@ def instruct(
     student.changes()
     listener.stage(STAGE, student.config.steps)
     loss = student.to(available()).fit(documents, listener.step)
-    panel = SpokenPanel([student if generator is not None else student.merged(student.changes())])
+    if generator is None:
+        student = student.to("cpu").merged(student.changes())
+    panel = SpokenPanel([student]).to(available())
     found = panel.annotate(dev or [])
     dev_f1 = round(100 * score(dev, found).exact.f1, 2) if dev else None
     record: dict[str, object] = {"stage": STAGE, "loss": round(loss, 4), "dev_f1": dev_f1}

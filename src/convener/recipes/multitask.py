@@ -29,6 +29,7 @@ from convener.training.batching import length_batches
 
 MAX_WIDTH = 64
 BATCH_PIECES = 8192
+MOST_WEIGHT = 10.0
 
 
 def reader_for(
@@ -83,9 +84,17 @@ def nests(documents: Sequence[Document]) -> bool:
 def balanced(
     documents: Sequence[Document], labels: Sequence[str], power: float
 ) -> tuple[float, ...]:
-    """Weights n^−power of types with n entities, their mean over entities being 1."""
+    """Weights n^−power of types with n entities, their mean over entities being 1.
+
+    None weighs more than `MOST_WEIGHT` times the lightest, and a type without entities, which has
+    nothing but "no" to teach, as much as that one: with more, all others would learn nothing.
+    """
     counts = Counter(e.label for document in documents for e in document.entities)
-    weights = [max(1, counts[label]) ** -power for label in labels]
+    lightest = max(1, *(counts[label] for label in labels)) ** -power
+    weights = [
+        min(counts[label] ** -power, MOST_WEIGHT * lightest) if counts[label] else lightest
+        for label in labels
+    ]
     total = sum(weight * counts[label] for weight, label in zip(weights, labels, strict=True))
     scale = sum(counts[label] for label in labels) / total if total else 1.0
     return tuple(weight * scale for weight in weights)

@@ -58,9 +58,10 @@ def portraits(
 ) -> list[Portrait]:
     """A portrait of each expert from its own `answers` to the same documents, some of these.
 
-    `assigned` is the expert of each group of the documents.
+    `assigned` is the expert of each group of the documents, −1 if it went to none.
     """
-    groups, sizes, experts = group_indices(documents), Counter(assigned), range(len(answers))
+    groups, experts = group_indices(documents), range(len(answers))
+    sizes = Counter(expert for expert in assigned if expert >= 0)
     mine = [
         [documents[i] for group, z in zip(groups, assigned, strict=True) if z == k for i in group]
         for k in experts
@@ -71,7 +72,7 @@ def portraits(
     return [
         Portrait(
             groups=sizes[k],
-            share=sizes[k] / len(groups),
+            share=sizes[k] / max(1, sizes.total()),
             types=_telling(types, k),
             names=_telling(names, k),
             words=_telling(words, k),

@@ -62,6 +62,10 @@ class Recipe(ABC):
     learners: list[Learner]
 
     @abstractmethod
+    def prepare(self) -> None:
+        """Work out what the stages need of the experts as they begin; settings are checked."""
+
+    @abstractmethod
     def stages(self) -> list[Stage]:
         """The stages in order."""
 
@@ -119,9 +123,12 @@ class Runner:
             ConfigError: the checkpoint is of other data or settings.
             DataError: no usable checkpoint to resume, or one where a new run would keep its own.
         """
-        state = self._load() if resume else None
+        note, state = self._checked() if resume else ({}, None)
         if self.checkpoint is not None and not resume:
             checkpoints.refuse_to_replace(self.checkpoint)
+        self.recipe.prepare()
+        if state is not None:
+            self._take_up(note, state)
         stages = self.recipe.stages()
         for number in range(self.progress.stage, len(stages)):
             stage = stages[number]
@@ -205,12 +212,15 @@ class Runner:
         self._saved_at = time.monotonic()
         self._save_seconds = self._saved_at - began
 
-    def _load(self) -> State:
+    def _checked(self) -> tuple[dict[str, Any], State]:
         if self.checkpoint is None:
             raise ConfigError("resuming needs a checkpoint folder")
         note, state = checkpoints.load(self.checkpoint)
-        known: Any = note
+        known: dict[str, Any] = note
         self._check(known.get("settings", {}), known.get("data", {}))
+        return known, state
+
+    def _take_up(self, known: Mapping[str, Any], state: State) -> None:
         self.progress = Progress(**known["progress"])
         first = self.recipe.experts[0]
         self.recipe.experts = [first, *(first.clone() for _ in range(known["experts"] - 1))]
@@ -221,7 +231,6 @@ class Runner:
         self.recipe.load_shared_state(under("shared.", state))
         self.best = _best("best", known["dev_f1"], state)
         self.stage_best = _best("stage_best", known["dev_f1"], state)
-        return state
 
     def _check(self, settings: Mapping[str, object], data: Mapping[str, str]) -> None:
         """Raise ConfigError if a checkpoint was made with others than these."""

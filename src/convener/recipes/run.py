@@ -34,8 +34,8 @@ from convener.training.progress import Listener, Log
 class Trained:
     """A panel, the figures of every round, and the fingerprint of the training documents.
 
-    `assigned` is the expert that each group of documents went to last, if they went to experts,
-    `doubts` are the labels that something speaks against.
+    `assigned` is the expert that each group of documents went to last, if they went to experts, −1
+    for groups that say nothing; `doubts` are the labels that something speaks against.
     """
 
     panel: Panel
@@ -124,8 +124,7 @@ def train_panel(
     )
     with working(min(workers, config.bond.experts)) as recipe.workers:
         history = runner.run(resume)
-    assigned = () if recipe.assigned is None else tuple(recipe.assigned.tolist())
-    assigned = assigned[: len(group_indices(documents))]
+    assigned = recipe.told_apart()[: len(group_indices(documents))]
     return Trained(Panel(recipe.experts), history, data, assigned, doubts)
 
 
