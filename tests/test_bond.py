@@ -125,8 +125,8 @@ def test_nothing_is_prepared_for_a_run_that_cannot_be(
     assert len(prepared) == 1
     with pytest.raises(DataError, match="take it up"):
         train(labelled, config=config, checkpoint=checkpoint)
+    other = run_config(seed=9, start="random")
     with pytest.raises(ConfigError, match="of seed 0 in the place of 9"):
-        other = run_config(seed=9, start="random")
         train(labelled, config=other, checkpoint=checkpoint, resume=True)
     assert len(prepared) == 1
 

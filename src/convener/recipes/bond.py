@@ -80,6 +80,7 @@ class Bond(Recipe):
         self.learners = []
         self.assigned: Tensor | None = None
         self.pseudo: list[Rows] = []
+        self.embeddings: Tensor | None = None
         self.targets: tuple[list[Rows], list[Rows]] | None = None
         self.workers: Workers | None = None
         if config.experts > max(1, len(self.corpus.telling)):
@@ -87,7 +88,6 @@ class Bond(Recipe):
                 "expected at least as many groups of documents to learn from as experts, "
                 f"got {len(self.corpus.telling)} groups for {config.experts} experts"
             )
-        self.embeddings: Tensor | None = None
 
     def prepare(self) -> None:
         """Clusters of groups are those of the expert before it learns."""
