@@ -19,7 +19,7 @@ from convener.models.lora import LoraSettings
 from convener.models.reader_config import ReaderConfig
 from convener.panel.merging import MergeConfig, merge
 from convener.panel.panel import log_beliefs
-from convener.recipes.adapt import AdaptConfig
+from convener.recipes.adapt import AdaptConfig, Answer
 from convener.recipes.run_config import RunConfig, override, parse_config
 from convener.recipes.settings import parsed
 from convener.text.documents import Document, Entity
@@ -173,6 +173,23 @@ def test_only_those_who_were_not_asked_before_are_asked(library: Path) -> None:
     }
     memory.answers("another", ["half"], answer)
     assert calls == [["half", "places", "clinic"], ["places"], [], ["half"]]
+
+
+@pytest.mark.parametrize(("vote", "base"), [("beyond-base", True), ("majority", False)])
+def test_only_a_vote_beyond_the_base_asks_the_base(
+    library: Path, labelled: list[Document], monkeypatch: pytest.MonkeyPatch, vote: str, base: bool
+) -> None:
+    asked: list[str] = []
+    remembered = Memory.answers
+
+    def watched(self: Memory, key: str, names: Sequence[str], answer: Answer) -> object:
+        asked.extend(names)
+        return remembered(self, key, names, answer)
+
+    monkeypatch.setattr(Memory, "answers", watched)
+    adapt_library(library, labelled, QUESTIONS, config=parsed(AdaptConfig, {"vote": vote}))
+    assert ("" in asked) == base
+    assert {"clinic", "half", "places"} <= set(asked)
 
 
 def test_the_base_is_whole_and_the_same_for_every_expert(library: Path) -> None:
