@@ -131,9 +131,9 @@ def test_bad_items_can_be_left_out(tmp_path: Path) -> None:
     [
         ("", "found none in 0 rows"),
         ("surface,label\n,DRUG\n", "found none in 1 rows"),
-        ("aspirin\n", "has no label"),
+        ("aspirin\n", "has no label; --label gives the type of names without one"),
         ('surface,label\n"aspirin,DRUG\n', "check its quotes"),
-        ("name,label\naspirin,DRUG\n", "no column 'surface'"),
+        ("drug,label\naspirin,DRUG\n", "call the column of names surface, name or term"),
     ],
     ids=["empty", "no name", "no label", "quotes", "header"],
 )

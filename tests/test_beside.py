@@ -117,12 +117,16 @@ def test_a_reader_that_is_asked_keeps_the_dictionary(
     assert (6, 15, "DISEASE") in [(*e.span, e.label) for e in asked.predict("A bad sea fever.")]
 
 
-def test_the_dictionary_is_scored_alone_and_beside(model: Path, labelled: list[Document]) -> None:
+def test_the_dictionary_is_scored_alone_and_beside(
+    model: Path, labelled: list[Document], tmp_path: Path
+) -> None:
+    listed = tmp_path / "names.csv"
+    listed.write_text("".join(f"{entry.surface},{entry.label}\n" for entry in NAMES))
     gold = [*labelled, Document("A sea fever.", (Entity(2, 11, "DISEASE"),))]
     result = evaluate(load(model, "cpu"), gold, NAMES)
     assert result.listed is not None
     assert result.beside is not None
-    beside = load(model, "cpu").beside(NAMES)
+    beside = load(model, "cpu").beside(listed)
     assert result.beside == score(gold, list(beside.annotate(gold))).exact
     assert result.beside.found == result.scores.exact.found + 1
     assert evaluate(load(model, "cpu"), gold).listed is None
@@ -136,7 +140,8 @@ def test_workers_find_the_same(
     names.write_text("sea fever\nland fever\n")
     texts.write_text("He had sea fever.\nIn Oslo it was land fever.\n" * 4)
     options = ["--dictionary", names, "--label=DISEASE"]
-    convener("predict", model, texts, *options, "-o", tmp_path / "one.jsonl")
+    said = convener("predict", model, texts, *options, "-o", tmp_path / "one.jsonl").stderr
+    assert "--dictionary has types that the model does not: DISEASE (it has DRUG, LOC)" in said
     convener("predict", model, texts, *options, "-o", tmp_path / "two.jsonl", "--resume")
     one, two = (list(read(tmp_path / f"{name}.jsonl")) for name in ("one", "two"))
     assert told(one) == told(two)

@@ -161,14 +161,15 @@ def test_who_trains_with_a_dictionary_is_told_what_it_brings_to_the_model(
 ) -> None:
     names, dev = tmp_path / "names.csv", tmp_path / "dev.jsonl"
     names.write_text("aspirin,DRUG\nsea fever,LOC\n")
-    texts = [("aspirin", "DRUG"), ("sea fever", "LOC"), ("sea fever", "LOC")]
+    texts = [("aspirin", "DRUG"), ("sea fever", "LOC"), ("sea fever", "LOC"), ("A gnu.", "ANIMAL")]
     write(dev, [Document(text, (Entity(0, len(text), label),)) for text, label in texts])
     told = ("train", place.text, "--dictionary", names, "--dev", dev, "-o", tmp_path / "model")
     said = convener(*told, *place.tiny, "--experts=1").stderr
     (line,) = (line for line in said.splitlines() if line.startswith("F1 on dev"))
     listed, alone, both = map(float, re.findall(r"\d+\.\d", line))
-    assert listed == both == 100
-    assert alone < 100
+    assert listed == both == 85.7
+    assert alone < 85.7
+    assert "--dev has types that the model does not: ANIMAL (it has DRUG, LOC)" in said
     assert line.endswith("; predict --dictionary has both")
 
 

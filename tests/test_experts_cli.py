@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from convener.cli.adapt import wanted_types
+from convener.errors import ConfigError
 from convener.evaluation.choice import Choice, render
 from convener.text.documents import Document
 from convener.text.formats import write
@@ -54,6 +56,13 @@ def shelf(
     return made
 
 
+def test_a_table_is_no_list_of_types(tmp_path: Path) -> None:
+    path = tmp_path / "drugs.csv"
+    path.write_text("surface,label\naspirin,DRUG\n")
+    with pytest.raises(ConfigError, match="expected a type a line, got 'surface,label'"):
+        wanted_types(path)
+
+
 def test_experts_are_listed_shown_and_checked(shelf: Shelf) -> None:
     listed = convener("experts", "list", shelf.library).stdout
     assert "news" in listed
@@ -84,7 +93,7 @@ def test_adapting_saves_a_model_like_any_other(shelf: Shelf, tmp_path: Path) -> 
     assert {e["label"] for e in answer["entities"]} <= {"DRUG", "LOC"}
     assert "experts merged, by similarity" in (model / "README.md").read_text(encoding="utf-8")
     shown = convener("info", model).stdout
-    assert "panel of readers" in shown
+    assert re.search(r"kind +reader\n", shown)
     assert "SaM" in shown
     assert "merged by similarity" in shown
     assert "seed" not in shown

@@ -31,6 +31,12 @@ BAD_ITEMS: dict[str, tuple[str, str, int, str]] = {
         1,
         "empty label",
     ),
+    "an inclusive end": (
+        "a.jsonl",
+        '{"text": "tea", "entities": [{"start": 0, "end": 2, "label": "X", "text": "tea"}]}\n',
+        1,
+        "expected 'tea' at 0 to 2, got 'te': offsets count characters from 0",
+    ),
     "a span outside": (
         "a.jsonl",
         '{"tokens": ["a"]}\n{"tokens": ["b"], "spans": [[0, 2, "X"]]}\n',

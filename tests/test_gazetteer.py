@@ -298,6 +298,24 @@ def test_columns_that_are_not_read_are_known(tmp_path: Path) -> None:
     assert unread("e.csv", ",,\nname,type,code\naspirin,DRUG,B01\n") == ["code"]
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "name,label\nOslo,LOC\n"),
+        ("a.csv", "id,Term,class\n7,Oslo,LOC\n"),
+        ("a.csv", "term,label,id\nOslo,LOC,7\n"),
+        ("a.csv", "name,surface,label\nOlso,Oslo,LOC\n"),
+        ("a.csv", "surface,type\nOslo,LOC\n"),
+        ("a.csv", "name,term,label\nOslo,Olso,LOC\n"),
+        ("a.jsonl", '{"name": "Oslo", "type": "LOC"}\n'),
+        ("a.jsonl", '{"name": "Olso", "surface": "Oslo", "label": "LOC"}\n'),
+    ],
+)
+def test_columns_are_known_by_several_names(tmp_path: Path, name: str, content: str) -> None:
+    (entry,) = load(tmp_path, name, content)
+    assert (entry.surface, entry.label) == ("Oslo", "LOC")
+
+
 def test_unusable_rows_are_listed_with_their_place(tmp_path: Path) -> None:
     gazetteer = load(tmp_path, "a.csv", "Oslo,LOC\n,LOC\nLima\n\nZed,PER,,loud\n")
     assert len(gazetteer) == 1
@@ -318,6 +336,8 @@ def test_unusable_rows_are_listed_with_their_place(tmp_path: Path) -> None:
         ("a.jsonl", '{"surface": "a", "label": "X"}\n{"surface"\n', "a.jsonl:2: expected a JSON"),
         ("a.jsonl", '["a", "X"]\n', "a.jsonl:1: expected a JSON object"),
         ("a.csv", "Oslo,LOC\n\x00,LOC\n", "a.csv:2: expected text, got a NUL"),
+        ("a.jsonl", '{"drug": "a"}\n', "a.jsonl:1: expected a name under 'surface', got ['drug']"),
+        ("a.xlsx", "PK", "expected names in a text file, got .xlsx: save it as .csv"),
     ],
 )
 def test_a_source_that_cannot_serve_is_refused_in_one_line(

@@ -50,6 +50,15 @@ def test_rules_vote_with_the_dictionary(folder: Path) -> None:
     assert "accuracy" in said
 
 
+def test_labels_that_give_way_are_counted(folder: Path) -> None:
+    assert "replaced" not in labelled(folder)[1]
+    labelled(folder)
+    again = folder / "again.jsonl"
+    said = convener("label", folder / "out.jsonl", folder / "names.csv", "-o", again).stderr
+    count = sum(len(document.entities) for document in read(folder / "out.jsonl"))
+    assert f"labels that the text brought, replaced by the dictionary's: {count}\n" in said
+
+
 def test_what_a_dictionary_may_not_mean_is_said(folder: Path) -> None:
     (folder / "names.csv").write_text("aspirin,DRUG\nRome,LOC\nYork,loc\nTea,Drug\n")
     _, said = labelled(folder)

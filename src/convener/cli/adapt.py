@@ -8,7 +8,7 @@ import typer
 
 from convener.cli import options
 from convener.cli.console import err, out, rounds, table
-from convener.errors import ConfigError
+from convener.errors import ConfigError, short
 from convener.files import keep_apart, open_output
 
 if TYPE_CHECKING:
@@ -93,6 +93,9 @@ def wanted_types(path: Path) -> list[str] | dict[str, str]:
     types = [line.strip() for line in lines if line.strip()]
     if not types:
         raise ConfigError(f"{path}: expected a type a line, got none")
+    table = next((line for line in types if "," in line or "\t" in line), None)
+    if table is not None:
+        raise ConfigError(f"{path}: expected a type a line, got {short(table)}: leave the rest out")
     return types
 
 

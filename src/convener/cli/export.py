@@ -6,13 +6,12 @@ from typing import Annotated
 import typer
 
 from convener.cli.console import err
-from convener.errors import ConfigError
 
 
 def export(
     model: Annotated[Path, typer.Argument(help="Folder of a model.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the exported model.")],
-    onnx: Annotated[bool, typer.Option("--onnx", help="Write an ONNX graph.")] = False,
+    onnx: Annotated[bool, typer.Option("--onnx", help="Write an ONNX graph, as always.")] = True,
     int8: Annotated[
         bool, typer.Option("--int8", help="Round weights to whole numbers: smaller and faster.")
     ] = False,
@@ -24,8 +23,7 @@ def export(
     from convener import api
     from convener.inference import manifest
 
-    if not onnx:
-        raise ConfigError("expected a form to export to: give --onnx")
+    del onnx
     manifest.check_target(output)
     api.export(model, output, int8=int8)
     size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())

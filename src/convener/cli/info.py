@@ -32,7 +32,7 @@ def info(
     card = config.card
     size = sum(path.stat().st_size for path in model.rglob("*") if path.is_file())
     facts = {
-        "kind": config.kind,
+        "kind": config.kind if config.experts > 1 else config.kind.removeprefix("panel of ")[:-1],
         "form": "weights" if config.exported is None else f"ONNX, {config.exported.precision}",
         "types": ", ".join(config.labels),
         "experts": config.experts,

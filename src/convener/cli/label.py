@@ -1,6 +1,6 @@
 """`convener label`: raw text and a dictionary in, distantly labelled documents out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -63,15 +63,34 @@ def label(
     changes = Patch(read_changes(patch)) if patch is not None else Patch([])
     gazetteer = changes.names(gazetteer)
     labeller = Labeller(gazetteer, abstain and rules is None, nested)
-    documents = labeller.label(options.documents(texts, on_error), workers)
+    brought = Brought()
+    documents = labeller.label(brought.watch(options.documents(texts, on_error)), workers)
     reports: Callable[[], list[str]] = list
     if rules is not None:
         documents, reports = _voted(documents, rules, vote, abstain)
     summary = Summary(gazetteer)
     write(output, summary.watch(changes.label(documents)))
     unused = [f"{len(changes.unused)} changes of {patch} fit nothing here"] * bool(changes.unused)
-    for line in [*summary_lines(summary), *reports(), *unused]:
+    for line in [*brought.lines(), *summary_lines(summary), *reports(), *unused]:
         err.print(line, markup=False)
+
+
+class Brought:
+    """Labels that documents have before a dictionary's take their place."""
+
+    def __init__(self) -> None:
+        self.labels = 0
+
+    def watch(self, documents: Iterable[Document]) -> Iterator[Document]:
+        """Pass documents on and count their labels."""
+        for document in documents:
+            self.labels += len(document.entities)
+            yield document
+
+    def lines(self) -> list[str]:
+        """What became of the labels, in words, if there were any."""
+        replaced = f"labels that the text brought, replaced by the dictionary's: {self.labels}"
+        return [replaced] if self.labels else []
 
 
 def _voted(

@@ -45,6 +45,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 VERBS = (
     *(demo.demo, compiling.compile, label.label, train.train, evaluate.evaluate),

@@ -1,6 +1,6 @@
 """Options that several verbs share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from itertools import groupby
@@ -162,6 +162,15 @@ def given_gazetteer(path: str | None, matching: Matching, on_error: OnError) -> 
 
 def _some(reasons: list[str]) -> str:
     return "; ".join(reasons[:3]) + (" …" if len(reasons) > 3 else "")
+
+
+def tell_unknown(place: str, types: Iterable[str], known: Iterable[str]) -> None:
+    """Say which types of a dictionary or of gold labels the model does not have."""
+    own = tuple(known)
+    unknown = [label for label in types if label not in own]
+    if unknown and own:
+        has = f"the model does not: {', '.join(unknown)} (it has {', '.join(own)})"
+        err.print(f"{place} has types that {has}", markup=False)
 
 
 def tell_malformed(count: int) -> None:

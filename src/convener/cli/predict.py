@@ -71,6 +71,7 @@ def predict(
     if questions:
         recogniser = recogniser.ask(questions)
     if names is not None:
+        options.tell_unknown("--dictionary", names.labels, recogniser.labels)
         recogniser = recogniser.beside(names)
     documents = iter([Document(text)]) if text is not None else options.documents(source, on_error)
     try:

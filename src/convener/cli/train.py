@@ -9,12 +9,12 @@ import typer
 
 from convener.cli import options
 from convener.cli.console import err, out, rounds
-from convener.cli.label import summary_lines
+from convener.cli.label import Brought, summary_lines
 from convener.cli.stopping import stoppable
 from convener.dictionary import Gazetteer, Labeller, Summary
 from convener.errors import ConfigError
 from convener.panel.library import check_name
-from convener.text.documents import Document
+from convener.text.documents import Document, labels_of
 
 if TYPE_CHECKING:
     from convener.evaluation.result import Evaluation
@@ -135,6 +135,7 @@ def train(
         documents = _summarised(Labeller(names, nested=nested), documents)
     training = list(documents)
     chosen_by = list(options.documents(dev, on_error)) if dev else None
+    options.tell_unknown("--dev", labels_of(chosen_by or ()), run.labels or labels_of(training))
     if expert is not None and library is not None:
         _train_expert(training, expert, library, base, chosen_by, run, licence, data, resume, names)
     if output is not None:
@@ -178,9 +179,9 @@ def _configuration(
 
 
 def _summarised(labeller: Labeller, documents: Iterable[Document]) -> Iterator[Document]:
-    summary = Summary(labeller.gazetteer)
-    yield from summary.watch(labeller.label(documents))
-    for line in summary_lines(summary):
+    summary, brought = Summary(labeller.gazetteer), Brought()
+    yield from summary.watch(labeller.label(brought.watch(documents)))
+    for line in [*brought.lines(), *summary_lines(summary)]:
         err.print(line, markup=False)
 
 

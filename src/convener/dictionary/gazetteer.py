@@ -113,7 +113,9 @@ class Gazetteer:
             reasons = [*unusable, *listed.left_out]
             raise DataError(
                 f"{path}: expected names with labels (columns surface,label), found none in "
-                f"{rows} rows" + (f"; the first row: {reasons[0]}" if reasons else "")
+                f"{rows} rows"
+                + (f"; the first row: {reasons[0]}" if reasons else "")
+                + ("" if label else "; --label gives the type of names without one")
             )
         gazetteer._use(listed, stop)
         gazetteer.unusable = unusable

@@ -21,6 +21,7 @@ ALIASES = {"name": "surface", "term": "surface", "type": "label", "class": "labe
 ROW_LINES = 20
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 FEWEST_IDS, ALL_IDS = 20, 8
+_OTHER = {".xlsx", ".xls", ".ods", ".docx", ".doc", ".rtf", ".pdf", ".gz", ".zip"}
 
 Cells = tuple[Line, list[str]]
 Row = tuple[str, dict[str, str]]
@@ -30,9 +31,9 @@ def read_rows(path: str | Path, on_error: OnError | None = None) -> Iterator[Row
     """Rows of a file as dictionaries of `COLUMNS`, each with `file:line`.
 
     Raises:
-        DataError: the file is missing, or a table without a column of names, or without a header
-            and with ids where types are expected; a line is not text or not in the format of the
-            file's ending, and there is no `on_error` to take the error.
+        DataError: the file is missing, by its ending no text, or a table without a column of names,
+            or without a header and with ids where types are expected; a line is not text or not in
+            the format of the file's ending, and there is no `on_error` to take the error.
     """
 
     def refuse(error: DataError) -> None:
@@ -40,6 +41,8 @@ def read_rows(path: str | Path, on_error: OnError | None = None) -> Iterator[Row
 
     on_error = on_error or refuse
     ending = Path(path).suffix.lower()
+    if ending in _OTHER:
+        raise DataError(f"{path}: expected names in a text file, got {ending}: save it as .csv")
     lines = (line for line in numbered_lines(path, on_error) if line.text.strip())
     if ending in DELIMITERS:
         return _table(lines, DELIMITERS[ending], on_error)
@@ -82,7 +85,9 @@ def _table(lines: Iterator[Line], delimiter: str, on_error: OnError) -> Iterator
     if not header:
         return _guessed(itertools.chain([first], rows))
     if "surface" not in header:
-        raise line.error("the header has no column 'surface': name the column of names")
+        raise line.error(
+            "the header has no column 'surface': call the column of names surface, name or term"
+        )
     return _under(header, rows, on_error)
 
 
@@ -118,11 +123,12 @@ def _row(line: Line, cells: list[str], names: tuple[str, ...]) -> Row:
 def _header(cells: list[str]) -> tuple[str, ...]:
     """The columns that a first row names, none if it seems to be a row like the others."""
     given = [cell.strip().lower() for cell in cells]
-    if {"surface", "label"} & set(given):
-        return tuple(given)
-    header = tuple(ALIASES.get(cell, cell) for cell in given)
-    named = header[0] == "surface" or "label" in header[1:] or {"surface", "label"} <= set(header)
-    return header if named else ()
+    header: list[str] = []
+    for cell in given:
+        name = ALIASES.get(cell, cell)
+        header.append(cell if name in {*given, *header} else name)
+    named = header[0] == "surface" or "label" in header[1:] or {"surface", "label"} & set(given)
+    return tuple(header) if named else ()
 
 
 def unread_columns(path: str | Path) -> list[str]:
@@ -181,5 +187,12 @@ def _json(lines: Iterator[Line], on_error: OnError) -> Iterator[Row]:
                 line.error('expected a JSON object such as {"surface": "aspirin", "label": "DRUG"}')
             )
             continue
-        row = {name: str(item[name]) for name in COLUMNS if isinstance(item.get(name), str | int)}
+        row = {
+            ALIASES.get(name, name): str(item[name])
+            for name in (*ALIASES, *COLUMNS)
+            if isinstance(item.get(name), str | int)
+        }
+        if "surface" not in row:
+            on_error(line.error(f"expected a name under 'surface', got {short(list(item))}"))
+            continue
         yield f"{line.path}:{line.number}", row

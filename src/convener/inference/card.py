@@ -97,7 +97,7 @@ tags:
 {%- endif %}
 ---
 
-# A panel that recognises {{ labels | join(", ") }}
+# A model that recognises {{ labels | join(", ") }}
 
 | | |
 |---|---|

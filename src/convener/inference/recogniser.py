@@ -160,13 +160,14 @@ class Recogniser:
             return found
         return joined(found, self.names, flat or self.flat, document.entities)
 
-    def beside(self, names: Gazetteer) -> "Recogniser":
-        """The same model with a dictionary at its side, whose names it does not overlook.
+    def beside(self, names: Gazetteer | str | Path) -> "Recogniser":
+        """The same model with a dictionary, or its file, at its side: it overlooks no listed name.
 
         See `convener.inference.beside.joined`. Listed names have no score, and the dictionary is
         not saved with the model.
         """
-        return Recogniser(self._answering, self.card, self.page, names)
+        listed = names if isinstance(names, Gazetteer) else Gazetteer.from_file(names)
+        return Recogniser(self._answering, self.card, self.page, listed)
 
     def ask(self, questions: Mapping[str, str]) -> "Recogniser":
         """A recogniser that answers other questions, by type, with the same weights.

@@ -16,7 +16,7 @@ def check_labelled(documents: Sequence[Document]) -> None:
     if not any(document.entities for document in documents):
         raise DataError(
             f"expected labelled documents, got {len(documents)} without a single entity: "
-            "label them first, or check that the dictionary fits the text"
+            "label them by a dictionary (--dictionary), or check that it fits the text"
         )
     if not any(document.words() for document in documents):
         raise DataError(f"expected text to learn from, got {len(documents)} documents with no word")

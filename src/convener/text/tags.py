@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Literal
 
-from convener.errors import DataError
+from convener.errors import DataError, short
 
 Scheme = Literal["IOB1", "BIO", "BIOES"]
 WordSpan = tuple[int, int, str]
@@ -27,7 +27,10 @@ def split_tag(tag: str) -> tuple[str, str]:
         return "O", ""
     prefix, dash, label = tag.partition("-")
     if prefix not in {"B", "I", "E", "S"} or not dash or not label:
-        raise DataError(f"expected a tag such as O, B-PER or I-PER, got {tag!r}")
+        raise DataError(
+            f"expected a tag such as O, B-PER or I-PER in the last column, got {short(tag)}: take "
+            "out lines that are no words, write texts without tags as .txt or JSON Lines"
+        )
     return prefix, label
 
 

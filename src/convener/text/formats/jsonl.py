@@ -1,11 +1,12 @@
 """JSON Lines, with offsets in characters or in words.
 
 Characters: `{"text": …, "entities": [{"start": 0, "end": 7, "label": "DRUG"}]}`, optionally with
-`score`, `id` and `source` on an entity. Words: `{"tokens": […], "spans": [[0, 1, "DRUG"]]}`; the
-text is the words joined by one space. Both may have `id`, `doc_id` (the group), `unknown`
-(stretches left out of training) and `types` (those that were looked for). Several labels at the
-same place are an ambiguous label. Other keys are passed over, but where an item without labels has
-what looks like labels under one of them, as other tools write, that is counted as lost.
+`score`, `id` and `source` on an entity, and `text`, which has to be what stands there. Words:
+`{"tokens": […], "spans": [[0, 1, "DRUG"]]}`; the text is the words joined by one space. Both may
+have `id`, `doc_id` (the group), `unknown` (stretches left out of training) and `types` (those that
+were looked for). Several labels at the same place are an ambiguous label. Other keys are passed
+over, but where an item without labels has what looks like labels under one of them, as other tools
+write, that is counted as lost.
 """
 
 import json
@@ -17,7 +18,7 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from convener.errors import DataError, misfit
+from convener.errors import DataError, misfit, short
 from convener.text.documents import Document, Entity, Offsets
 from convener.text.formats.lines import Line, OnError
 
@@ -48,9 +49,20 @@ class _EntityItem(BaseModel):
     score: float | None = None
     id: str | int | None = None
     source: str | None = None
+    text: str | None = None
 
-    def entity(self) -> Entity:
-        """The entity that was written; a number as id becomes text."""
+    def entity(self, whole: str) -> Entity:
+        """The entity that was written in a text; a number as id becomes text.
+
+        Raises:
+            DataError: it says of itself what is not at its place.
+        """
+        found = whole[self.start : self.end]
+        if self.text not in {None, found}:
+            raise DataError(
+                f"expected {short(self.text)} at {self.start} to {self.end}, got {short(found)}: "
+                "offsets count characters from 0, and the end is the first after it"
+            )
         id_ = None if self.id is None else str(self.id)
         return Entity(self.start, self.end, self.label, self.score, id_, self.source)
 
@@ -124,7 +136,7 @@ def _character_document(lost: Counter[str], line: str) -> Document:
     item = _CharacterItem.model_validate_json(line)
     if not item.entities:
         lost.update(_labels_elsewhere(item))
-    entities = tuple(entity.entity() for entity in item.entities)
+    entities = tuple(entity.entity(item.text) for entity in item.entities)
     tokens = tuple(item.tokens) if item.tokens is not None else None
     return item.named(Document(item.text, entities, tokens=tokens, unknown=tuple(item.unknown)))
 
