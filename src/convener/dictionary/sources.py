@@ -127,7 +127,8 @@ def _header(cells: list[str]) -> tuple[str, ...]:
     for cell in given:
         name = ALIASES.get(cell, cell)
         header.append(cell if name in {*given, *header} else name)
-    named = header[0] == "surface" or "label" in header[1:] or {"surface", "label"} & set(given)
+    both, own = {"surface", "label"} <= set(header), {"surface", "label"} & set(given)
+    named = header[0] == "surface" or "label" in header[1:] or both or own
     return tuple(header) if named else ()
 
 
