@@ -45,7 +45,7 @@ def label(
     words that look like names are left out of training instead of being taken for ordinary words;
     with `nested`, names inside names are labelled too, for readers.
     """
-    return Labeller(_gazetteer(gazetteer), abstain, nested).label(as_documents(texts))
+    return Labeller(Gazetteer.of(gazetteer), abstain, nested).label(as_documents(texts))
 
 
 def train(
@@ -94,7 +94,7 @@ def train(
         config = config.model_copy(update={"generator": made.panel.experts[0].config})
         found, left_out, told = made.found, 0, None
     else:
-        listed = None if names is None else _gazetteer(names)
+        listed = None if names is None else Gazetteer.of(names)
         made = train_panel(
             training, config, gold, listener, folder, resume, workers=workers, names=listed
         )
@@ -258,7 +258,7 @@ def _evaluated(
     recogniser = model if isinstance(model, Recogniser) else load(model)
     gold, before = list(as_documents(data)), recogniser.malformed
     found = list(recogniser.annotate(gold))
-    names = None if dictionary is None else _gazetteer(dictionary)
+    names = None if dictionary is None else Gazetteer.of(dictionary)
     result = evaluation(gold, found, recogniser.labels, names)
     result = replace(result, malformed=recogniser.malformed - before)
     if names is not None:
@@ -267,10 +267,6 @@ def _evaluated(
         listed, beside = score(gold, alone).exact, score(gold, both).exact
         result = replace(result, listed=listed, beside=beside)
     return recogniser, gold, found, result
-
-
-def _gazetteer(names: Names) -> Gazetteer:
-    return names if isinstance(names, Gazetteer) else Gazetteer.from_file(names)
 
 
 def as_documents(texts: Texts) -> Iterator[Document]:

@@ -135,7 +135,8 @@ def train(
         documents = _summarised(Labeller(names, nested=nested), documents)
     training = list(documents)
     chosen_by = list(options.documents(dev, on_error)) if dev else None
-    options.tell_unknown("--dev", labels_of(chosen_by or ()), run.labels or labels_of(training))
+    if chosen_by:
+        options.tell_unknown("--dev", labels_of(chosen_by), run.labels or labels_of(training))
     if expert is not None and library is not None:
         _train_expert(training, expert, library, base, chosen_by, run, licence, data, resume, names)
     if output is not None:

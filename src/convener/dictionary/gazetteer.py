@@ -123,6 +123,11 @@ class Gazetteer:
 
     from_csv = from_file
 
+    @classmethod
+    def of(cls, names: "Gazetteer | str | Path") -> "Gazetteer":
+        """A gazetteer that is one already, or that of a file."""
+        return names if isinstance(names, Gazetteer) else cls.from_file(names)
+
     def having(self, entries: Iterable[Entry]) -> "Gazetteer":
         """A gazetteer of other entries, with the options of this one."""
         about = self._about

@@ -8,7 +8,7 @@ from convener.dictionary.gazetteer import Gazetteer, Match
 from convener.dictionary.parallel import in_processes
 from convener.dictionary.writing import unlisted_names
 from convener.errors import ConfigError
-from convener.text.documents import Document, Entity, Offsets, by_span
+from convener.text.documents import Document, Entity, Offsets, apart, by_span
 
 SOURCE = "dictionary"
 
@@ -40,7 +40,7 @@ class Labeller:
 
     def _matches(self, document: Document) -> list[Match]:
         matches = list(self.gazetteer.matches(document.text, self.nested))
-        if document.tokens is None:
+        if document.tokens is None or not matches:
             return matches
         starts = {start for start, _ in document.tokens}
         ends = {end for _, end in document.tokens}
@@ -51,7 +51,7 @@ class Labeller:
         fit = fitting(matches)
         if self.nested or len(fit) == len(matches):
             return fit
-        return _longest(fitting(self.gazetteer.matches(document.text, nested=True)))
+        return apart(fitting(self.gazetteer.matches(document.text, nested=True)))
 
     def label(self, documents: Iterable[Document], workers: int = 1) -> Iterator[Document]:
         """Documents labelled one by one, in their order, by one or several processes.
@@ -62,15 +62,6 @@ class Labeller:
         if workers < 1:
             raise ConfigError(f"expected at least one worker, got {workers}")
         return map(self, documents) if workers == 1 else in_processes(self, documents, workers)
-
-
-def _longest(matches: Iterable[Match]) -> list[Match]:
-    """From left to right the first at each place that overlaps none before it."""
-    taken: list[Match] = []
-    for match in matches:
-        if not taken or match.start >= taken[-1].end:
-            taken.append(match)
-    return taken
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from typing import cast, get_args
 
 from convener.dictionary.entries import Case, Entry
 from convener.errors import DataError, short
+from convener.text.formats.detection import NO_TEXT
 from convener.text.formats.lines import Line, OnError, numbered_lines
 
 COLUMNS = ("surface", "label", "id", "case", "priority")
@@ -21,7 +22,7 @@ ALIASES = {"name": "surface", "term": "surface", "type": "label", "class": "labe
 ROW_LINES = 20
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 FEWEST_IDS, ALL_IDS = 20, 8
-_OTHER = {".xlsx", ".xls", ".ods", ".docx", ".doc", ".rtf", ".pdf", ".gz", ".zip"}
+_OTHER = {".ods", *NO_TEXT}
 
 Cells = tuple[Line, list[str]]
 Row = tuple[str, dict[str, str]]
@@ -127,8 +128,9 @@ def _header(cells: list[str]) -> tuple[str, ...]:
     for cell in given:
         name = ALIASES.get(cell, cell)
         header.append(cell if name in {*given, *header} else name)
-    both, own = {"surface", "label"} <= set(header), {"surface", "label"} & set(given)
-    named = header[0] == "surface" or "label" in header[1:] or both or own
+    needed = {"surface", "label"}
+    placed = header[0] == "surface" or "label" in header[1:]
+    named = placed or needed <= set(header) or not needed.isdisjoint(given)
     return tuple(header) if named else ()
 
 

@@ -166,8 +166,7 @@ class Recogniser:
         See `convener.inference.beside.joined`. Listed names have no score, and the dictionary is
         not saved with the model.
         """
-        listed = names if isinstance(names, Gazetteer) else Gazetteer.from_file(names)
-        return Recogniser(self._answering, self.card, self.page, listed)
+        return Recogniser(self._answering, self.card, self.page, Gazetteer.of(names))
 
     def ask(self, questions: Mapping[str, str]) -> "Recogniser":
         """A recogniser that answers other questions, by type, with the same weights.

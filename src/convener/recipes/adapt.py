@@ -116,38 +116,39 @@ def adapt(
             "expected at least two experts or a labelled sample to select by performance, "
             "got one expert: select by similarity"
         )
-    chosen = {
-        kind: tuple(ranked.name for ranked in ranking[: config.experts])
-        for kind, ranking in rankings.items()
+    weighed = {
+        kind: weights_of(ranking[: config.experts], config) for kind, ranking in rankings.items()
     }
-    distinct: dict[tuple[str, ...], str] = {}
-    for kind, names in chosen.items():
-        weighed = (kind,) if config.weights == "scores" and len(names) > 1 else ()
-        distinct.setdefault((*weighed, *sorted(names)), kind)
+    distinct: dict[frozenset[tuple[str, float]], dict[str, float]] = {}
+    for weights in weighed.values():
+        distinct.setdefault(frozenset(weights.items()), weights)
 
     def changes() -> Iterator[Adapter]:
-        for kind in distinct.values():
-            yield merged(rankings[kind][: config.experts], adapter, config)
+        for weights in distinct.values():
+            yield merged(weights, adapter, config.merge)
             listener.step()
 
     listener.stage("merge experts", len(distinct))
     panel = family.panel(changes())
     listener.stage_done("merge experts", [])
+    chosen = {kind: tuple(weights) for kind, weights in weighed.items()}
     return Adapted(panel, rankings, chosen)
 
 
-def merged(
-    selection: Sequence[Ranked], adapter: Callable[[str], Adapter], config: AdaptConfig
-) -> Adapter:
-    """The changes of the selected experts as one; those of a single expert are taken whole."""
-    changes = [adapter(ranked.name) for ranked in selection]
-    if len(changes) == 1:
-        return changes[0]
-    scores = [max(ranked.score, 0.0) for ranked in selection]
-    mean = sum(scores) / len(scores)
+def weights_of(selection: Sequence[Ranked], config: AdaptConfig) -> dict[str, float]:
+    """How much each of the selected experts weighs in their merge, 1 on average."""
+    scores = {ranked.name: max(ranked.score, 0.0) for ranked in selection}
+    mean = sum(scores.values()) / len(scores)
     even = config.weights == "uniform" or not mean
-    weights = [1.0 if even else score / mean for score in scores]
-    return merge(changes, weights, config.merge)
+    return {name: 1.0 if even else score / mean for name, score in scores.items()}
+
+
+def merged(
+    weights: Mapping[str, float], adapter: Callable[[str], Adapter], config: MergeConfig
+) -> Adapter:
+    """The changes of experts as one, by their weights; those of a single expert are taken whole."""
+    changes = list(map(adapter, weights))
+    return changes[0] if len(changes) == 1 else merge(changes, list(weights.values()), config)
 
 
 def answers_of(

@@ -15,6 +15,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
+from typing import Protocol, TypeVar
 
 from convener.errors import DataError
 from convener.text.tokens import words
@@ -144,14 +145,29 @@ def crossing(entities: Iterable[Entity]) -> tuple[Entity, Entity] | None:
     return None
 
 
-def apart(entities: Iterable[Entity]) -> list[Entity]:
-    """Those entities, in reading order, that share no text with one that was taken before them."""
-    kept: list[Entity] = []
-    for entity in entities:
-        at = bisect_left(kept, entity.start, key=lambda e: e.start)
-        after_last = not at or kept[at - 1].end <= entity.start
-        if after_last and (at == len(kept) or entity.end <= kept[at].start):
-            kept.insert(at, entity)
+class Placed(Protocol):
+    """What has a place in a text."""
+
+    @property
+    def start(self) -> int:
+        """Where it begins."""
+
+    @property
+    def end(self) -> int:
+        """Where it ends, exclusive."""
+
+
+P = TypeVar("P", bound=Placed)
+
+
+def apart(places: Iterable[P]) -> list[P]:
+    """Those, in reading order, that share no text with one that was taken before them."""
+    kept: list[P] = []
+    for place in places:
+        at = bisect_left(kept, place.start, key=lambda s: s.start)
+        after_last = not at or kept[at - 1].end <= place.start
+        if after_last and (at == len(kept) or place.end <= kept[at].start):
+            kept.insert(at, place)
     return kept
 
 

@@ -24,20 +24,8 @@ ENDINGS: dict[str, Format] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
 }
-_OTHER = {
-    ".csv",
-    ".xlsx",
-    ".xls",
-    ".html",
-    ".htm",
-    ".xml",
-    ".pdf",
-    ".docx",
-    ".doc",
-    ".rtf",
-    ".gz",
-    ".zip",
-}
+NO_TEXT = {".xlsx", ".xls", ".pdf", ".docx", ".doc", ".rtf", ".gz", ".zip"}
+_OTHER = {".csv", ".html", ".htm", ".xml", *NO_TEXT}
 _INSTEAD = 'write its texts as JSON Lines, {"text": "…"} a line'
 _UNPACKED = "zcat it into the command, which reads - as standard input"
 _DOCBIN = b"\x78\x9c"

@@ -57,8 +57,7 @@ class _EntityItem(BaseModel):
         Raises:
             DataError: it says of itself what is not at its place.
         """
-        found = whole[self.start : self.end]
-        if self.text not in {None, found}:
+        if self.text is not None and self.text != (found := whole[self.start : self.end]):
             raise DataError(
                 f"expected {short(self.text)} at {self.start} to {self.end}, got {short(found)}: "
                 "offsets count characters from 0, and the end is the first after it"
