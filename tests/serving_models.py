@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from convener import Document, Entity, Recogniser, train
 from convener.recipes.run_config import SUPERVISED, RunConfig, override
-from tests.test_cli import ENVIRONMENT, PROGRAM
+from tests.program import ENVIRONMENT, PROGRAM
 
 CLINICS = ("The clinic of {} is closed .", "She lives in {} today .", "In {} nobody works .")
 TOWNS = ("Rome", "Oslo", "Lima", "Cairo")

@@ -13,8 +13,7 @@ from convener.evaluation.page import Section, render
 from convener.evaluation.scores import score
 from convener.text.documents import Document, Entity
 from convener.text.formats import write
-from tests.test_bad_input import refusal
-from tests.test_cli import convener
+from tests.program import convener, refusal
 
 NAMES = Gazetteer(
     [

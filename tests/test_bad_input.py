@@ -1,16 +1,14 @@
 """What a user gets for bad input: one clear line, code 2, and nothing half-written."""
 
 import json
-import resource
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from convener import Document
 from convener.text.formats import write
-from tests.test_cli import ENVIRONMENT, PROGRAM
+from tests.program import convener, refusal
 
 GOOD = '{"text": "aspirin helps", "entities": [{"start": 0, "end": 7, "label": "DRUG"}]}\n'
 OUTSIDE = '{"text": "aspirin", "entities": [{"start": 3, "end": 9, "label": "DRUG"}]}\n'
@@ -18,29 +16,6 @@ NESTED = (
     '{"text": "New York", "entities": [{"start": 0, "end": 8, "label": "LOC"},'
     ' {"start": 4, "end": 8, "label": "LOC"}]}\n'
 )
-
-
-def refusal(*arguments: str | Path, limit: int | None = None, folder: Path | None = None) -> str:
-    """The one line that the program prints before it leaves with code 2."""
-
-    def small_disk() -> None:
-        if limit is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    done = subprocess.run(
-        [PROGRAM, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=ENVIRONMENT,
-        check=False,
-        preexec_fn=small_disk,
-        cwd=folder,
-    )
-    assert done.returncode == 2, (done.returncode, done.stderr)
-    assert "Traceback" not in done.stderr
-    last = done.stderr.splitlines()[-1]
-    assert last.startswith("convener: ")
-    return last.removeprefix("convener: ")
 
 
 @pytest.mark.parametrize(
@@ -115,12 +90,7 @@ def test_bad_items_can_be_left_out(tmp_path: Path) -> None:
     names = tmp_path / "names.csv"
     names.write_text("aspirin,DRUG\n")
     output = tmp_path / "out.jsonl"
-    done = subprocess.run(
-        [PROGRAM, "label", data, names, "-o", output, "--on-error", "skip"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = convener("label", data, names, "-o", output, "--on-error", "skip")
     assert f"{data}:2: Invalid JSON" in done.stderr
     assert "2 bad items were left out" in done.stderr
     assert len(output.read_text().splitlines()) == 2
@@ -150,12 +120,7 @@ def test_a_dictionary_with_doubtful_rows_says_so(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("Jordan took aspirin\n")
     rows = "aspirin,DRUG\naspirin,DRUG\n,DRUG\nJordan,PER\nJordan,LOC\nthe tea,\n,A\n,B\n"
     (tmp_path / "names.csv").write_text(rows)
-    done = subprocess.run(
-        [PROGRAM, "label", tmp_path / "notes.txt", tmp_path / "names.csv", "-o", "-"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = convener("label", tmp_path / "notes.txt", tmp_path / "names.csv", "-o", "-")
     names = tmp_path / "names.csv"
     assert f"4 rows of {names} cannot be used: {names}:3: expected a name" in done.stderr
     assert f"; {names}:6: the name 'the tea' has no label; {names}:7: expected" in done.stderr
@@ -222,8 +187,7 @@ def test_a_line_of_two_megabytes_is_read_whole(model: Path, tmp_path: Path) -> N
     text = sentence * (2_000_000 // len(sentence))
     (tmp_path / "notes.txt").write_text(text + "\n")
     output = tmp_path / "found.jsonl"
-    command = [PROGRAM, "predict", model, tmp_path / "notes.txt", "-o", output]
-    subprocess.run(command, check=True, env=ENVIRONMENT, capture_output=True)
+    convener("predict", model, tmp_path / "notes.txt", "-o", output)
     (line,) = output.read_text().splitlines()
     found = json.loads(line)
     assert found["text"] == text
@@ -234,8 +198,7 @@ def test_a_line_of_two_megabytes_is_read_whole(model: Path, tmp_path: Path) -> N
 
 def test_a_word_of_two_megabytes(model: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x" * 2_000_000 + " aspirin\n")
-    command = [PROGRAM, "predict", model, tmp_path / "notes.txt"]
-    done = subprocess.run(command, check=True, env=ENVIRONMENT, capture_output=True, text=True)
+    done = convener("predict", model, tmp_path / "notes.txt")
     assert len(json.loads(done.stdout)["text"]) == 2_000_008
 
 
@@ -254,10 +217,10 @@ def test_a_disk_that_fills_up(tmp_path: Path, tiny_encoder: Path, labelled: list
     data, output = tmp_path / "data.jsonl", tmp_path / "model"
     write(data, labelled)
     tiny = [f"--encoder={tiny_encoder}", "--experts=1", "--set=bond.round_steps=1"]
-    refusal("train", data, "-o", output, *tiny, limit=20_000)
+    refusal("train", data, "-o", output, *tiny, room=20_000)
     assert [path.name for path in tmp_path.iterdir()] == ["data.jsonl"]
     names = tmp_path / "names.csv"
     names.write_text("aspirin,DRUG\n")
-    refusal("label", data, names, "-o", tmp_path / "out.jsonl", limit=500)
+    refusal("label", data, names, "-o", tmp_path / "out.jsonl", room=500)
     assert not (tmp_path / "out.jsonl").exists()
     assert not list(tmp_path.glob(".*"))

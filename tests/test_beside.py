@@ -19,9 +19,8 @@ from convener.models.reader import Reader
 from convener.panel.panel import Panel
 from convener.text.documents import crossing
 from convener.text.formats import read
-from tests.test_bad_input import refusal
+from tests.program import convener, refusal
 from tests.test_bulk import here, told, work_for
-from tests.test_cli import convener
 
 NAMES = Gazetteer(
     [
@@ -140,12 +139,15 @@ def test_workers_find_the_same(
     names.write_text("sea fever\nland fever\n")
     texts.write_text("He had sea fever.\nIn Oslo it was land fever.\n" * 4)
     options = ["--dictionary", names, "--label=DISEASE"]
-    said = convener("predict", model, texts, *options, "-o", tmp_path / "one.jsonl").stderr
-    assert "--dictionary has types that the model does not: DISEASE (it has DRUG, LOC)" in said
-    convener("predict", model, texts, *options, "-o", tmp_path / "two.jsonl", "--resume")
-    one, two = (list(read(tmp_path / f"{name}.jsonl")) for name in ("one", "two"))
-    assert told(one) == told(two)
-    assert sum(e.label == "DISEASE" for d in one for e in d.entities) == 8
+    two = ("-o", tmp_path / "two.jsonl", "--resume")
+    alone = convener("predict", model, texts, *options, "-o", tmp_path / "one.jsonl")
+    for done in (alone, *(convener("predict", model, texts, *options, *two) for _ in range(2))):
+        line = "--dictionary has types that the model does not: DISEASE (it has DRUG, LOC)"
+        assert line in done.stderr
+        assert done.stdout == ("" if done is alone else f"wrote {tmp_path / 'two.jsonl'}\n")
+    found, same = (list(read(tmp_path / f"{name}.jsonl")) for name in ("one", "two"))
+    assert told(found) == told(same)
+    assert sum(e.label == "DISEASE" for d in found for e in d.entities) == 8
     given = {"path": str(names), "label": "DISEASE", "stop": ["sea fever"]}
     work = work_for(model, dictionary=given)
     predict_file(texts, tmp_path / "three.jsonl", work, here)

@@ -23,8 +23,7 @@ from convener.text.formats import read, write
 from convener.text.formats.lines import Stretch, numbered_lines, stretches
 from tests import serving_models
 from tests.dying import FATAL, die, die_of_a_line
-from tests.test_bad_input import refusal
-from tests.test_cli import ENVIRONMENT, convener
+from tests.program import ENVIRONMENT, convener, refusal
 
 SMALL = 600
 START = (

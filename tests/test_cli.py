@@ -1,7 +1,6 @@
 """The command line as a user meets it: the real program in a process of its own."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -19,31 +18,13 @@ from convener.cli.stopping import stoppable
 from convener.errors import DataError
 from convener.text.documents import Document, Entity
 from convener.text.formats import read, write
+from tests.program import ENVIRONMENT, PROGRAM, convener
 
-PROGRAM = Path(sys.executable).with_name("convener")
 VERBS = (
     *("demo", "compile", "label", "train", "evaluate", "predict", "info", "adapt", "audit"),
     *("convert", "export", "distill"),
     "serve",
 )
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "COLUMNS": "100"}
-
-
-def convener(
-    *arguments: str | Path, stdin: str = "", code: int = 0, folder: Path | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run the program; it must leave with `code`."""
-    done = subprocess.run(
-        [PROGRAM, *map(str, arguments)],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        env=ENVIRONMENT,
-        check=False,
-        cwd=folder,
-    )
-    assert done.returncode == code, done.stderr
-    return done
 
 
 @dataclass(frozen=True)
@@ -88,10 +69,6 @@ def place(
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_shows_an_example(verb: str) -> None:
     assert f"convener {verb}" in convener(verb, "--help").stdout.split("Example:")[1]
-
-
-def test_it_tells_its_version() -> None:
-    assert convener("--version").stdout.strip() == __version__
 
 
 def test_label_writes_documents_and_a_summary(place: Workplace, tmp_path: Path) -> None:
@@ -171,6 +148,16 @@ def test_who_trains_with_a_dictionary_is_told_what_it_brings_to_the_model(
     assert alone < 85.7
     assert "--dev has types that the model does not: ANIMAL, LOC (it has DRUG)" in said
     assert line.endswith("; predict --dictionary has both")
+
+
+def test_labels_inside_words_are_told(tmp_path: Path) -> None:
+    data = tmp_path / "data.jsonl"
+    write(data, [Document("We gave aspirin.", (Entity(8, 12, "DRUG"), Entity(8, 15, "DRUG")))])
+    done = convener("train", data, "-o", tmp_path / "model", "--encoder=./none", code=2)
+    assert (
+        "labels that begin or end inside a word, which is learnt whole: 1, such as "
+        "'aspi' in 'We gave aspirin.'"
+    ) in done.stderr
 
 
 def test_scores_go_to_standard_output_alone(place: Workplace) -> None:
@@ -343,7 +330,7 @@ def test_help_and_mistakes_are_told_before_torch_is_loaded(command: str, tmp_pat
     assert time.monotonic() - began < 10
 
 
-def test_the_package_runs_as_a_command() -> None:
-    command = [sys.executable, "-m", "convener", "--version"]
-    told = subprocess.run(command, capture_output=True, text=True, check=True)
+@pytest.mark.parametrize("program", [[PROGRAM], [sys.executable, "-m", "convener"]])
+def test_it_tells_its_version(program: list[str | Path]) -> None:
+    told = subprocess.run([*program, "--version"], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == __version__

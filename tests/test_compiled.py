@@ -11,7 +11,7 @@ from convener.dictionary import Entry, Gazetteer, Labeller
 from convener.errors import ConfigError, DataError
 from convener.text.documents import Document
 from convener.text.formats import read
-from tests.test_cli import convener
+from tests.program import convener
 from tests.test_finder import some_entries, some_text, spans
 
 LISTED = [

@@ -14,8 +14,7 @@ from convener.text.documents import Document, Entity, group_indices
 from convener.text.formats import Format, Lost, read, write
 from convener.text.formats.capacity import fitted
 from convener.text.formats.conversion import convert
-from tests.test_bad_input import refusal
-from tests.test_cli import convener
+from tests.program import convener, refusal
 from tests.test_formats import FAST, free_documents
 
 EXACT: tuple[Format, ...] = ("jsonl", "tokens", "doccano", "labelstudio", "spacy")

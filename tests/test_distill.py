@@ -21,8 +21,7 @@ from convener.text.formats import write
 from convener.training.corpus import SoftObjective
 from convener.training.optimiser_config import OptimiserConfig
 from convener.training.progress import Log
-from tests.test_bad_input import refusal
-from tests.test_cli import convener
+from tests.program import convener, refusal
 
 CONFIG = DistillConfig(
     rounds=3,

@@ -17,8 +17,9 @@ from convener.recipes.run_config import RunConfig
 from convener.recipes.settings import by_path
 from convener.text.documents import Document
 from convener.text.formats import read, write
+from tests.program import convener
 from tests.test_architecture import PROJECT
-from tests.test_cli import VERBS, convener
+from tests.test_cli import VERBS
 
 README = PROJECT / "README.md"
 PAGES = [README, *sorted((PROJECT / "docs").glob("*.md"))]

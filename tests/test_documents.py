@@ -14,6 +14,7 @@ from convener.text.documents import (
     crossing,
     group_indices,
     labels_of,
+    within_words,
 )
 
 FAST = settings(deadline=None, max_examples=80)
@@ -119,3 +120,24 @@ def test_groups_part_the_documents(names: list[str | None]) -> None:
 def test_labels_are_sorted_and_told_once() -> None:
     documents = [Document("ab", (Entity(0, 1, "Z"), Entity(1, 2, "B"))), Document("a")]
     assert labels_of([*documents, *documents]) == ("B", "Z")
+
+
+@given(st.integers(0, 3), st.integers(0, 3))
+def test_labels_of_whole_words_are_told_from_others(first: int, last: int) -> None:
+    text = "She took aspirin today."
+    offsets = Document(text).words()
+    (start, _), (_, end) = offsets[min(first, last)], offsets[max(first, last)]
+    whole, *cut = (
+        Document(text, (Entity(start + before, end - after, "A"),))
+        for before, after in ((0, 0), (1, 0), (0, 1), (1, 1))
+    )
+    assert within_words(whole) == []
+    for document in cut:
+        assert within_words(document) == list(document.entities)
+
+
+def test_labels_of_words_that_the_source_gave_are_whole() -> None:
+    halves = ((0, 4), (4, 7))
+    labels = (Entity(0, 4, "A"), Entity(4, 7, "A"))
+    assert within_words(Document("aspirin", labels, tokens=halves)) == []
+    assert within_words(Document("aspirin", labels)) == list(labels)

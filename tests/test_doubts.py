@@ -17,8 +17,7 @@ from convener.recipes.run import Trained
 from convener.recipes.run_config import RunConfig, override
 from convener.text.documents import Document, Entity
 from convener.text.formats import write
-from tests.test_bad_input import refusal
-from tests.test_cli import convener
+from tests.program import convener, refusal
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,7 @@ from convener.errors import ConfigError
 from convener.evaluation.choice import Choice, render
 from convener.text.documents import Document
 from convener.text.formats import write
-from tests.test_bad_input import refusal
-from tests.test_cli import convener
+from tests.program import convener, refusal
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from convener.models.tagger import Tagger
 from convener.panel.joint import Rule
 from convener.panel.panel import Panel
 from convener.text.formats import read
-from tests.test_cli import ENVIRONMENT, convener
+from tests.program import ENVIRONMENT, convener
 
 pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")

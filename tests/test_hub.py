@@ -18,7 +18,7 @@ from convener.models.generator_config import GeneratorConfig
 from convener.panel.spoken import SpokenPanel
 from convener.recipes.run_config import RunConfig
 from convener.serving.catalogue import load as serving
-from tests.test_bad_input import refusal
+from tests.program import refusal
 
 
 class Hub:

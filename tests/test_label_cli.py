@@ -12,8 +12,7 @@ import pytest
 from convener.dictionary.parallel import BATCH
 from convener.dictionary.patch import Change, Place, fingerprint, write_patch
 from convener.text.formats import read
-from tests.test_bad_input import refusal
-from tests.test_cli import ENVIRONMENT, PROGRAM, convener
+from tests.program import ENVIRONMENT, PROGRAM, convener, refusal
 
 TEXTS = ("Dr Rome took aspirin in Rome", "a bath in Bath near York")
 

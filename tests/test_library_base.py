@@ -22,7 +22,8 @@ from convener.recipes.adapt import AdaptConfig
 from convener.recipes.run_config import SUPERVISED, RunConfig, override
 from convener.text.documents import Document
 from convener.text.formats import write
-from tests.test_cli import convener, stopped_at
+from tests.program import convener
+from tests.test_cli import stopped_at
 
 QUESTIONS = {"DRUG": "gave ?", "LOC": "In ?"}
 

@@ -20,7 +20,7 @@ from transformers import (
 from convener import Document, train
 from convener.models.encoders import Encoder
 from convener.recipes.run_config import RunConfig
-from tests.test_cli import ENVIRONMENT
+from tests.program import ENVIRONMENT
 
 NO_SOCKETS = """
 import socket, sys

@@ -13,8 +13,7 @@ import torch
 from convener import Recogniser, load
 from convener.panel.panel import Panel
 from convener.text.formats import read
-from tests.test_bad_input import refusal
-from tests.test_cli import convener
+from tests.program import convener, refusal
 
 PLACES = ("Rome", "Oslo", "Lima", "Cairo")
 PATTERNS = ("The clinic of {} is closed .", "She lives in {} today .", "In {} nobody works .")

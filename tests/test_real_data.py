@@ -8,7 +8,7 @@ import pytest
 from convener.evaluation.scores import score
 from convener.text.documents import group_indices
 from convener.text.formats import read, write
-from tests.test_cli import convener
+from tests.program import convener
 
 COUNTS = {
     "conll03": (14041, 203621, 17781, 82.38, 62.33, 946),

@@ -21,9 +21,9 @@ import pytest
 from convener import Document
 from convener.recipes.run_config import RunConfig
 from tests import serving_models
+from tests.program import refusal
 from tests.serving_models import serving
 from tests.test_architecture import PROJECT
-from tests.test_bad_input import refusal
 
 PAGE = (PROJECT / "docs" / "serving.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^\$ (.*)$", "".join(re.findall(r"```console\n(.*?)```", PAGE, re.S)), re.M)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from convener import Document, Entity, Recogniser
 from convener.errors import DataError, ModelError
 from convener.text.formats import read
-from tests.test_cli import ENVIRONMENT
+from tests.program import ENVIRONMENT
 from tests.test_formats import FAST, spans_in, texts
 
 spacy = pytest.importorskip("spacy", reason="the extra spacy is not installed")

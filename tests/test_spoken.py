@@ -33,8 +33,7 @@ from convener.serving.catalogue import Served
 from convener.text.documents import Document
 from convener.text.formats import write
 from tests.conftest import HIDDEN
-from tests.test_bad_input import refusal
-from tests.test_cli import convener
+from tests.program import convener, refusal
 from tests.test_generator import TINY
 from tests.test_generator import refusal as told
 
@@ -251,8 +250,9 @@ def test_what_does_not_fit_a_library_is_refused(
     def expert(where: Path, run: RunConfig, **more: object) -> Callable[[], object]:
         return lambda: train_expert(labelled, "late", where, config=run, **more)  # type: ignore[arg-type]
 
-    distant = override(RunConfig(), {"model": "generator", "generator.model": "x"})
-    assert "--gold" in told(expert(library, distant), ConfigError)
+    for doubt in ({"bond.self_training": True}, {"rivals": True}, {"abstain": "auto"}):
+        distant = override(SUPERVISED, {"model": "generator", "generator.model": "x"} | doubt)
+        assert "--gold" in told(expert(library, distant), ConfigError)
     reader = override(SUPERVISED, {"model": "reader", "reader.encoder": str(tiny_encoder)})
     assert "add --model generator" in told(expert(library, reader), ConfigError)
     assert "another library" in told(expert(library, config(model="other")), ConfigError)

@@ -11,8 +11,8 @@ import typer
 from convener.cli.console import Skipped, err
 from convener.dictionary.gazetteer import Gazetteer
 from convener.dictionary.sources import unread_columns
-from convener.errors import ConfigError
-from convener.text.documents import Document
+from convener.errors import ConfigError, short
+from convener.text.documents import Document, within_words
 from convener.text.formats import Lost, read, told
 from convener.text.formats.lines import numbered_lines
 
@@ -171,6 +171,18 @@ def tell_unknown(place: str, types: Iterable[str], known: Iterable[str]) -> None
     if unknown and own:
         has = f"the model does not: {', '.join(unknown)} (it has {', '.join(own)})"
         err.print(f"{place} has types that {has}", markup=False)
+
+
+def tell_cut_words(labelled: Iterable[Document]) -> None:
+    """Say how many labels begin or end inside a word, which is learnt whole."""
+    cut = [(document, entity) for document in labelled for entity in within_words(document)]
+    if cut:
+        document, first = cut[0]
+        err.print(
+            f"labels that begin or end inside a word, which is learnt whole: {len(cut)}, such as "
+            f"{short(document.surface(first))} in {short(document.text)}",
+            markup=False,
+        )
 
 
 def tell_malformed(count: int) -> None:

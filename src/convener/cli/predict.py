@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from convener.cli import options
-from convener.cli.console import Skipped, err, share
+from convener.cli.console import Skipped, err, out, share
 from convener.errors import ConfigError, DataError
 from convener.files import keep_apart
 from convener.text.documents import Document
@@ -56,9 +56,18 @@ def predict(
     keep_apart(output, model, source, dictionary, stop)
     questions = _questions(question or ())
     matching = options.Matching(names_label, case, stop, possessives, plurals)
-    if workers > 1 or resume or ray is not None:
+    from convener.inference.hub import local
+    from convener.inference.manifest import read_config
+
+    model = local(model)
+    by_workers = workers > 1 or resume or ray is not None
+    if by_workers:
         _check_files(source, dictionary, stop)
-        options.given_gazetteer(dictionary, matching, on_error)
+    names = options.given_gazetteer(dictionary, matching, on_error)
+    if names is not None:
+        known = questions or read_config(model).labels
+        options.tell_unknown("--dictionary", names.labels, known)
+    if by_workers:
         kept: dict[str, Any] = {"threshold": threshold, "flat": flat, "on_error": on_error.value}
         if dictionary is not None:
             kept["dictionary"] = {"path": str(Path(dictionary).resolve())} | matching.of_file()
@@ -66,12 +75,10 @@ def predict(
         return
     from convener import api
 
-    names = options.given_gazetteer(dictionary, matching, on_error)
     recogniser = api.load(model)
     if questions:
         recogniser = recogniser.ask(questions)
     if names is not None:
-        options.tell_unknown("--dictionary", names.labels, recogniser.labels)
         recogniser = recogniser.beside(names)
     documents = iter([Document(text)]) if text is not None else options.documents(source, on_error)
     try:
@@ -95,16 +102,14 @@ def _by_workers(
 ) -> None:
     """Answer a file by several processes; what they left out is listed at the end."""
     from convener.inference.bulk import Work, predict_file
-    from convener.inference.hub import local
     from convener.inference.workers import on_ray, processes
 
     if "-" in (source, output):
         raise ConfigError("expected a file to read and -o FILE, which workers need")
-    folder = local(model)
     if ray is not None:
         source, output = (str(Path(path).resolve()) for path in (source, output))
-        folder = folder.resolve()
-    work = partial(Work, str(folder), questions=questions, **kept)
+        model = model.resolve()
+    work = partial(Work, str(model), questions=questions, **kept)
     run = processes(workers) if ray is None else on_ray(ray, workers)
     try:
         with share("predict") as progress:
@@ -118,6 +123,7 @@ def _by_workers(
     for cause in left_out:
         skipped(DataError(cause))
     skipped.report()
+    out.print(f"wrote {output}", markup=False)
 
 
 def _check_files(source: str, *names: str | None) -> None:

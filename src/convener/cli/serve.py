@@ -76,6 +76,8 @@ def serve(
 
     recognisers = load(models)
     if names is not None:
+        for name, model in recognisers.items():
+            options.tell_unknown(f"{name}: --dictionary", names.labels, model.labels)
         recognisers = {name: model.beside(names) for name, model in recognisers.items()}
     app = create_app(recognisers, limits, token)
 

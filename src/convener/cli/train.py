@@ -134,6 +134,8 @@ def train(
     if names is not None:
         documents = _summarised(Labeller(names, nested=nested), documents)
     training = list(documents)
+    if names is None:
+        options.tell_cut_words(training)
     chosen_by = list(options.documents(dev, on_error)) if dev else None
     if chosen_by:
         options.tell_unknown("--dev", labels_of(chosen_by), run.labels or labels_of(training))

@@ -141,21 +141,23 @@ class Encoder(nn.Module):
             ModelError: it can't be found, read, or used to tag words.
         """
         source, local = resolve(name)
+        config: PreTrainedConfig = _load(name, AutoConfig.from_pretrained, source, local)
+        if config.is_encoder_decoder:
+            raise ModelError(
+                f"expected an encoder, got {name!r}, which also has a decoder: "
+                f"give one such as '{MINILM}' or bert-base-cased"
+            )
         tokenizer = _load(name, AutoTokenizer.from_pretrained, source, local)
         model, report = _load(
             name,
             AutoModel.from_pretrained,
             source,
             local,
+            config=config,
             use_safetensors=True,
             dtype=torch.float32,
             output_loading_info=True,
         )
-        if model.config.is_encoder_decoder:
-            raise ModelError(
-                f"expected an encoder, got {name!r}, which also has a decoder: "
-                f"give one such as '{MINILM}' or bert-base-cased"
-            )
         missing = sorted(key for key in report["missing_keys"] if not key.startswith("pooler."))
         if missing:
             raise ModelError(

@@ -42,7 +42,7 @@ def check_plain(config: RunConfig, resume: bool = False) -> None:
     """Raise ConfigError if a run is not plain training in one go."""
     if resume:
         raise ConfigError("a language model is trained in one go: leave out --resume")
-    if config.bond.self_training:
+    if config.bond.self_training or config.rivals or config.abstain != "never":
         raise ConfigError(
             "expected plain training of a language model, got the recipe for distant labels: "
             "add --gold, which takes the labels as they are"

@@ -126,6 +126,13 @@ class WordIndex:
         return bisect_right(self._ends, start), bisect_left(self._starts, end)
 
 
+def within_words(document: Document) -> list[Entity]:
+    """The entities that begin or end inside a word."""
+    offsets = document.words() if document.entities else ()
+    starts, ends = {start for start, _ in offsets}, {end for _, end in offsets}
+    return [e for e in document.entities if e.start not in starts or e.end not in ends]
+
+
 def by_span(entities: Iterable[Entity]) -> list[tuple[Offsets, tuple[Entity, ...]]]:
     """Entities grouped by their boundaries, in reading order; several labels are *ambiguous*."""
     ordered = sorted(entities, key=lambda e: (e.start, e.end, e.label))
