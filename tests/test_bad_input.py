@@ -166,6 +166,26 @@ def test_settings_that_make_no_sense(tmp_path: Path, tiny_encoder: Path) -> None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data.jsonl", "run.json"]
 
 
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("trin", "No such command 'trin'. Did you mean 'train'?; see convener --help"),
+        ("experts", "Missing command; see convener experts --help"),
+        ("predict", "Missing argument 'model'; see convener predict --help"),
+        ("predict a b c", "Got unexpected extra argument(s) (c); see convener predict --help"),
+        ("info a --nope", "No such option: --nope; see convener info --help"),
+    ],
+)
+def test_a_command_that_does_not_exist(command: str, expected: str) -> None:
+    assert refusal(*command.split()) == expected
+
+
+def test_a_value_that_no_option_takes() -> None:
+    line = refusal("train", "notes.txt", "--workers=0")
+    assert line.startswith("Invalid value for '--workers': ")
+    assert line.endswith("; see convener train --help")
+
+
 def test_scores_and_a_page_are_two_files(model: Path, tmp_path: Path) -> None:
     same = ("--json", tmp_path / "same", "--report", tmp_path / "same")
     assert "expected two files" in refusal("evaluate", model, tmp_path / "gold.jsonl", *same)

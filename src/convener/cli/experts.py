@@ -9,7 +9,7 @@ import typer
 from convener.cli.console import out, table
 from convener.errors import ModelError
 
-app = typer.Typer(no_args_is_help=True, help="Look after a library of experts.")
+app = typer.Typer(help="Look after a library of experts.")
 Folder = Annotated[Path, typer.Argument(help="Folder of a library.")]
 Name = Annotated[str, typer.Argument(help="Name of an expert.")]
 

@@ -1,7 +1,7 @@
 """The `convener` command: its verbs, and what a user sees when something is wrong.
 
-A mistake that the user can mend is one line on standard error and exit code 2; Ctrl-C is 130, and
-SIGTERM, by which schedulers end work, is taken for it.
+A mistake that the user can mend, one of options included, is one line on standard error and exit
+code 2; Ctrl-C is 130, and SIGTERM, by which schedulers end work, is taken for it.
 """
 
 import os
@@ -41,7 +41,6 @@ def _tell_version(asked: bool) -> None:
 
 app = typer.Typer(
     name="convener",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -72,7 +71,12 @@ def main() -> None:
     """Run the command line."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        app()
+        given = sys.argv[1:] or ["--help"]
+        sys.exit(app(given, prog_name="convener", standalone_mode=False))
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        verb = context.command_path if context is not None else "convener"
+        _leave(f"{error.format_message().rstrip('.')}; see {verb} --help")
     except ConvenerError as error:
         _leave(str(error))
     except BrokenPipeError:
