@@ -26,7 +26,7 @@ def flat_spans(draw: st.DrawFn) -> tuple[int, list[WordSpan]]:
 
 
 tag_lists = st.lists(
-    st.just("O") | st.builds("{}-{}".format, st.sampled_from("BIES"), st.sampled_from("AB")),
+    st.just("O") | st.builds("{}-{}".format, st.sampled_from("BIESLUM"), st.sampled_from("AB")),
     max_size=10,
 )
 
@@ -62,6 +62,16 @@ def test_no_tagged_word_is_lost_and_none_is_told_twice(tags: list[str]) -> None:
 def test_each_scheme_has_its_own_way_to_begin(scheme: Scheme, expected: str) -> None:
     spans = [(0, 2, "A"), (2, 3, "A"), (3, 4, "B"), (5, 6, "A")]
     assert " ".join(tags_from_spans(6, spans, scheme)) == expected
+
+
+@pytest.mark.parametrize("letters", ["BILOU", "BMEOS"])
+@FAST
+@given(flat_spans())
+def test_other_letters_mean_the_same(letters: str, case: tuple[int, list[WordSpan]]) -> None:
+    length, spans = case
+    other = dict(zip("BIEOS", letters, strict=True))
+    tags = [other[tag[0]] + tag[1:] for tag in tags_from_spans(length, spans, "BIOES")]
+    assert spans_from_tags(tags) == spans
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 """Spans over words, written as tags and read back.
 
-Three schemes are told apart: IOB1 (B- only where two entities of a type touch), BIO (every entity
-begins with B-) and BIOES (E- ends, S- stands alone). Spans are `(start, end, label)` in words, the
-end exclusive. One reader serves all three, since each prefix means the same in every scheme that
-has it. It is strict in what a tag may be and lenient in what may follow what: an I- that continues
-nothing opens a span (IOB1 says so, and elsewhere no label is lost).
+Three schemes are written: IOB1 (B- only where two entities of a type touch), BIO (every entity
+begins with B-) and BIOES (E- ends, S- stands alone); BILOU and BMES, which are BIOES by other
+letters, are read too. Spans are `(start, end, label)` in words, the end exclusive. One reader
+serves all, since each prefix means the same in every scheme that has it. It is strict in what a tag
+may be and lenient in what may follow what: an I- that continues nothing opens a span (IOB1 says so,
+and elsewhere no label is lost).
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,26 +17,29 @@ from convener.errors import DataError, short
 Scheme = Literal["IOB1", "BIO", "BIOES"]
 WordSpan = tuple[int, int, str]
 
+PREFIXES = {"B": "B", "I": "I", "E": "E", "S": "S", "L": "E", "U": "S", "M": "I"}
+"""What each prefix of a tag means, as BIOES says it."""
+
 
 def split_tag(tag: str) -> tuple[str, str]:
-    """`"B-PER"` as `("B", "PER")`; O as `("O", "")`.
+    """`"B-PER"` as `("B", "PER")`, its prefix by what it means; O as `("O", "")`.
 
     Raises:
-        DataError: the tag is neither O nor a prefix of B, I, E, S with a label.
+        DataError: the tag is neither O nor a known prefix with a label.
     """
     if tag == "O":
         return "O", ""
     prefix, dash, label = tag.partition("-")
-    if prefix not in {"B", "I", "E", "S"} or not dash or not label:
+    if prefix not in PREFIXES or not dash or not label:
         raise DataError(
             f"expected a tag such as O, B-PER or I-PER in the last column, got {short(tag)}: take "
             "out lines that are no words, write texts without tags as .txt or JSON Lines"
         )
-    return prefix, label
+    return PREFIXES[prefix], label
 
 
 def spans_from_tags(tags: Sequence[str]) -> list[WordSpan]:
-    """Spans of a tag sequence in any of the three schemes.
+    """Spans of a tag sequence in any scheme.
 
     >>> spans_from_tags(["B-PER", "I-PER", "O", "S-LOC"])
     [(0, 2, 'PER'), (3, 4, 'LOC')]

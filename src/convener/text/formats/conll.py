@@ -1,7 +1,8 @@
 """CoNLL columns: a word and its tag a line, a blank line after each sentence.
 
 Two to four columns parted by blanks or tabs: the word comes first, its tag last, what stands
-between is ignored. A `-DOCSTART-` line opens a new group. Tags may be IOB1, BIO or BIOES.
+between is ignored. A `-DOCSTART-` line opens a new group. Tags are of any scheme of
+`convener.text.tags`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

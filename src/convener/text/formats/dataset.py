@@ -1,7 +1,7 @@
 """Sets of Hugging Face `datasets`: columns `tokens` and `ner_tags` (or `tags`), in memory or saved
 to a folder by `save_to_disk` (the extra `datasets`).
 
-Tags are class labels or strings, IOB1, BIO or BIOES; they are written as BIO class labels.
+Tags are class labels or strings of any scheme (`convener.text.tags`), and written as BIO labels.
 Columns `id` and `doc_id` are the document's id and group; other columns are counted by name.
 """
 
