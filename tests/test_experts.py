@@ -14,7 +14,7 @@ from convener.evaluation.scores import score
 from convener.experts import Adaptation, adapt_library, train_expert
 from convener.inference.memory import Memory
 from convener.inference.shelf import OF_EXPERTS, Library
-from convener.models.adapter import apply, flat
+from convener.models.adapter import apply, dense, flat
 from convener.models.lora import LoraSettings
 from convener.models.reader_config import ReaderConfig
 from convener.panel.merging import MergeConfig, merge
@@ -218,6 +218,19 @@ def test_an_expert_of_another_base_is_refused(
         Library.open(library).add(tmp_path / "other" / "alien")
     with pytest.raises(ModelError, match="no library"):
         Library.open(tmp_path / "nowhere")
+
+
+def test_experts_that_cannot_be_used_are_named(library: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "library"
+    shutil.copytree(library, copy)
+    shelf = Library.open(copy)
+    card, (name, change) = shelf.card("half"), next(iter(shelf.adapter("half").items()))
+    shelf.put(card.model_copy(update={"name": "strange"}), {"encoder.nothing": dense(change)})
+    shelf.put(card.model_copy(update={"name": "broken"}), {name: dense(change) * float("nan")})
+    wrong = shelf.check()
+    assert set(wrong) == {"strange", "broken"}
+    assert "got 'encoder.nothing'" in wrong["strange"]
+    assert "got NaN or infinity: train the expert again" in wrong["broken"]
 
 
 def test_a_damaged_expert_is_named(library: Path, labelled: list[Document], tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from convener import Document, Entry, Gazetteer, Recogniser
+from convener import Document, Entity, Entry, Gazetteer, Recogniser
 from convener.dictionary.patch import Change, read_changes, write_patch
 from convener.recipes.run_config import RunConfig
 from convener.serving.app import create_app
@@ -245,6 +245,53 @@ def test_files_keep_what_they_bring(page, tmp_path: Path) -> None:  # type: igno
     (tmp_path / "bad.jsonl").write_text('{"text": "a", "entities": [{"start": 0, "end": 9}]}')
     page.set_input_files("#open", tmp_path / "bad.jsonl")
     page.wait_for_selector("#status:has-text('bad.jsonl, line 1: an entity at 0-9')")
+
+
+def test_labels_read_anew_can_be_read_by_every_verb(page, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    text = "We gave aspirin in Oslo today ."
+    known = Document(text, (Entity(8, 15, "DRUG"),), types=("DRUG",))
+    write(tmp_path / "drugs.jsonl", [known])
+    page.set_input_files("#open", tmp_path / "drugs.jsonl")
+    page.wait_for_selector("#read-reading mark")
+    assert list(read(saved(page, "#read-reading .save", tmp_path))) == [known]
+    page.focus("#read-reading mark")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#chooser:popover-open")
+    page.fill("#chooser input", "CURE")
+    page.keyboard.press("Enter")
+    (corrected,) = read(saved(page, "#read-reading .save", tmp_path))
+    assert corrected.types == ("DRUG", "CURE")
+    page.click("#read-go")
+    until(page, "document.querySelectorAll('#read-reading mark').length > 1")
+    (anew,) = read(saved(page, "#read-reading .save", tmp_path))
+    assert anew.types is None
+    assert {e.label for e in anew.entities} == {"DRUG", "LOC"}
+
+
+def test_long_documents_are_sent_in_parts_that_are_answered(page, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    asked: list[list[str]] = []
+    page.on("request", lambda r: r.post_data and asked.append(r.post_data_json["texts"]))
+    texts = ["We gave aspirin in Oslo today . " * 200] * 8 + ["aspirin"] * 70
+    (tmp_path / "notes.txt").write_text("\n".join(texts))
+    page.set_input_files("#open", tmp_path / "notes.txt")
+    page.click("#read-go")
+    page.wait_for_selector("#status:has-text('in 78 documents')")
+    assert [text for part in asked for text in part] == texts
+    assert all(len(part) <= 32 and sum(map(len, part)) <= 20_000 for part in asked)
+    assert len(asked) < 8
+
+
+def test_corrections_are_not_lost_unasked(page) -> None:  # type: ignore[no-untyped-def]
+    find(page, "We gave aspirin in Oslo today .")
+    page.focus("#read-reading mark")
+    page.keyboard.press("Delete")
+    corrected = found(page)
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    page.click("#read-go")
+    assert found(page) == corrected
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.click("#read-go")
+    until(page, f"document.querySelectorAll('#read-reading mark').length > {len(corrected)}")
 
 
 def test_experts_side_by_side(page, models: dict[str, Recogniser], shots: Path) -> None:  # type: ignore[no-untyped-def]

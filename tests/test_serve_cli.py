@@ -213,6 +213,12 @@ def test_it_answers_what_it_took_before_it_ends(model: Path, tmp_path: Path) -> 
         assert json.loads(line)["level"] == "info"
 
 
+def test_it_ends_however_soon_it_is_told_to(model: Path) -> None:
+    with serving(model) as (_, process):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+
+
 def test_a_killed_server_leaves_nobody_waiting(model: Path) -> None:
     with serving(model, "--batch", "1") as (url, process), ThreadPoolExecutor(8) as pool:
         answers = [pool.submit(predict, url, "aspirin in Oslo " * 3_000) for _ in range(8)]
@@ -230,8 +236,14 @@ def test_what_cannot_be_served(model: Path, tmp_path: Path, url: str) -> None:
     port = str(urlsplit(url).port)
     line = refusal("serve", model, "--port", port)
     assert f"expected to listen at 127.0.0.1 port {port}, got: Address already in use" in line
-    (tmp_path / "token").write_text("two words")
-    assert "without blanks" in refusal("serve", model, "--token-file", tmp_path / "token")
+    for token, reason in {
+        b"two words": "blanks",
+        b"two\nlines": "blanks",
+        b"\xff": "UTF-8",
+    }.items():
+        (tmp_path / "token").write_bytes(token)
+        assert reason in refusal("serve", model, "--token-file", tmp_path / "token")
+    assert "finite" in refusal("serve", model, "--seconds", "inf")
     assert refusal("serve", model, "--texts", "4000").endswith("of 4000 texts, got 2048")
 
 

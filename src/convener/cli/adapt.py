@@ -10,6 +10,7 @@ from convener.cli import options
 from convener.cli.console import err, out, rounds, table
 from convener.errors import ConfigError, short
 from convener.files import keep_apart, open_output
+from convener.text.formats.lines import numbered_lines
 
 if TYPE_CHECKING:
     from convener.experts import Adaptation
@@ -89,8 +90,7 @@ def wanted_types(path: Path) -> list[str] | dict[str, str]:
 
     if path.suffix == ".json":
         return read_questions(path)
-    lines = path.read_text(encoding="utf-8").splitlines()
-    types = [line.strip() for line in lines if line.strip()]
+    types = [text for line in numbered_lines(path) if (text := line.text.strip())]
     if not types:
         raise ConfigError(f"{path}: expected a type a line, got none")
     table = next((line for line in types if "," in line or "\t" in line), None)

@@ -1,6 +1,7 @@
 """`convener serve`: models behind HTTP, with a page for people."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 from convener.cli import options
 from convener.cli.console import out
 from convener.errors import ConfigError, misfit
+from convener.text.formats.lines import numbered_lines
 
 TOKEN = "CONVENER_TOKEN"
 
@@ -94,10 +96,11 @@ def read_token(path: Path | None) -> str | None:
     Raises:
         ConfigError: it is empty, or nothing that a header can hold.
     """
-    token = os.environ.get(TOKEN) if path is None else path.read_text(encoding="utf-8")
+    token, where = os.environ.get(TOKEN), TOKEN
+    if path is not None:
+        token, where = "\n".join(line.text for line in numbered_lines(path)), str(path)
     if token is None:
         return None
-    where = TOKEN if path is None else str(path)
-    if not token.strip() or not token.strip().isascii() or " " in token.strip():
-        raise ConfigError(f"{where}: expected a token of ASCII characters without blanks")
+    if not re.fullmatch("[!-~]+", token.strip()):
+        raise ConfigError(f"{where}: expected one token of ASCII characters without blanks")
     return token.strip()

@@ -17,11 +17,14 @@ _NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 def local(model: str | Path) -> Path:
     """The folder of a model: itself, or a copy of what the hub has by that name.
 
+    A name whose first part is a folder here is none of the hub.
+
     Raises:
         ModelError: there is neither.
     """
-    if Path(model).exists() or not _NAME.fullmatch(str(model)):
-        return Path(model)
+    path = Path(model)
+    if path.exists() or path.parent.is_dir() or not _NAME.fullmatch(str(model)):
+        return path
     from huggingface_hub import snapshot_download
 
     try:

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from convener.errors import ConfigError, ConvenerError, ModelError, misfit
 from convener.files import new_folder, sha256
 from convener.inference import bases
-from convener.models.adapter import Adapter, flat, unflat
+from convener.models.adapter import Adapter, check, flat, unflat
 from convener.models.encoders import placed
 from convener.models.generator_config import GeneratorConfig
 from convener.models.reader import Reader
@@ -170,6 +170,12 @@ class Library:
         base = bases.reader(settings, self.folder / BASE, self.config.base, questions)
         return Readers(base.clone)
 
+    def _base(self) -> nn.Module:
+        if self.config.reader is None:
+            model: nn.Module = self.generator(tuple(bases.ANY)).model
+            return model
+        return self.reader(bases.ANY, self.config.reader)
+
     @property
     def names(self) -> list[str]:
         """The experts, sorted."""
@@ -233,11 +239,11 @@ class Library:
     def check(self) -> dict[str, str]:
         """What is wrong, by expert; empty if nothing is."""
         wrong: dict[str, str] = {}
-        self.family(bases.ANY, self.settings([]))
+        base = self._base()
         for name in self.names:
             try:
                 self.card(name)
-                self.adapter(name)
+                check(base, self.adapter(name))
             except ConvenerError as error:
                 wrong[name] = str(error)
         return wrong

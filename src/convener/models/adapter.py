@@ -121,11 +121,32 @@ def apply(model: nn.Module, adapter: Adapter) -> None:
     Raises:
         ModelError: a name or a shape that the model lacks; then nothing was changed.
     """
-    parameters = dict(model.named_parameters(remove_duplicate=False))
-    targets = {name: _target(parameters, name, change) for name, change in adapter.items()}
+    targets = _targets(model, adapter)
     with torch.no_grad():
         for name, parameter in targets.items():
             parameter.copy_(parameter + dense(adapter[name]).to(parameter.device))
+
+
+def check(model: nn.Module, adapter: Adapter) -> None:
+    """Raise ModelError unless the changes fit a model, with LoRA in it or not, and are finite."""
+    _targets(model, adapter)
+    for name, change in adapter.items():
+        if not finite(change):
+            raise ModelError(
+                f"{name}: expected finite numbers, got NaN or infinity: train the expert again"
+            )
+
+
+def finite(change: Change) -> bool:
+    """Whether a change has neither NaN nor infinity."""
+    parts = (change.up, change.down) if isinstance(change, LowRank) else (change,)
+    return all(bool(part.isfinite().all()) for part in parts)
+
+
+def _targets(model: nn.Module, adapter: Adapter) -> dict[str, nn.Parameter]:
+    named = model.named_parameters(remove_duplicate=False)
+    parameters = {name.replace(".base_layer.", "."): parameter for name, parameter in named}
+    return {name: _target(parameters, name, change) for name, change in adapter.items()}
 
 
 def _target(parameters: Mapping[str, nn.Parameter], name: str, change: Change) -> nn.Parameter:

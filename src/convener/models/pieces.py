@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-_CACHE_LIMIT = 500_000
+_CACHE_LIMIT = 5_000_000
+"""Letters and sub-words."""
 
 
 class Frame(BaseModel):
@@ -29,19 +30,22 @@ class WordPieces(ABC):
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
         self._kept: dict[str, tuple[int, ...]] = {}
+        self._held = 0
 
     def __deepcopy__(self, memo: object) -> "WordPieces":
         return self
 
     def __call__(self, words: Sequence[str]) -> list[tuple[int, ...]]:
         """Sub-word ids of each word, never empty; a leading space marks a word after a space."""
-        if len(self._kept) > _CACHE_LIMIT:
+        if self._held > _CACHE_LIMIT:
             self._kept.clear()
+            self._held = 0
         missing = sorted({word for word in words if word not in self._kept})
         if missing:
             readable = [word.encode("utf-8", "replace").decode() for word in missing]
             for word, ids in zip(missing, self.cut(readable), strict=True):
                 self._kept[word] = tuple(ids) or (self.frame.unknown,)
+                self._held += len(word) + len(ids)
         return [self._kept[word] for word in words]
 
     def text(self, text: str) -> list[int]:

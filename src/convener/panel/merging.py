@@ -29,7 +29,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from convener.errors import ConfigError, short
-from convener.models.adapter import Adapter, Change, LowRank, dense
+from convener.models.adapter import Adapter, Change, LowRank, dense, finite
 
 
 class MergeConfig(BaseModel):
@@ -142,8 +142,7 @@ def _check(name: str, places: Sequence[int], changes: Sequence[Change]) -> None:
             "merge experts of the same base"
         )
     for place, change in zip(places, changes, strict=True):
-        parts = (change.up, change.down) if isinstance(change, LowRank) else (change,)
-        if not all(bool(part.isfinite().all()) for part in parts):
+        if not finite(change):
             raise ConfigError(
                 f"{name}: expected finite numbers, got NaN or infinity in expert {place + 1} of "
                 "those to merge: leave it out or train it again"

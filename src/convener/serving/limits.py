@@ -20,10 +20,10 @@ class Limits(BaseModel):
     characters: int = Field(default=100_000, ge=1)
     questions: int = Field(default=32, ge=1)
     queue: int = Field(default=2_048, ge=1)
-    seconds: float = Field(default=30.0, gt=0)
+    seconds: float = Field(default=30.0, gt=0, allow_inf_nan=False)
     batch_texts: int = Field(default=64, ge=1)
     batch_characters: int = Field(default=5_000, ge=1)
-    wait: float = Field(default=0.002, ge=0)
+    wait: float = Field(default=0.002, ge=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _a_request_fits(self) -> Self:

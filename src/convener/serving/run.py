@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import sys
 from collections.abc import Callable
 
 import uvicorn
@@ -53,6 +54,6 @@ def run(app: FastAPI, listener: socket.socket, limits: Limits, tell: Callable[[]
         timeout_graceful_shutdown=round(2 * limits.seconds) + 1,
     )
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, lambda *_: sys.exit(0))
     tell()
     uvicorn.Server(config).run([listener])

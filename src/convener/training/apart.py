@@ -16,7 +16,7 @@ import torch
 
 from convener.errors import ModelError
 from convener.models.layout import Example
-from convener.processes import beside, share_of_cores
+from convener.processes import beside, threads_allowed
 from convener.training.loop import Learner, Objective, OnStep
 
 
@@ -37,10 +37,9 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """So many processes that take lessons."""
+    """Processes that take lessons."""
 
     pool: ProcessPoolExecutor
-    count: int
 
     def take(self, lessons: Sequence[Lesson], on_step: OnStep) -> list[float]:
         """The mean loss of each lesson, taken side by side; the learners have learnt them.
@@ -50,7 +49,7 @@ class Workers:
         """
         try:
             futures = [
-                self.pool.submit(_take, pickle.dumps(lesson), place, share_of_cores(self.count))
+                self.pool.submit(_take, pickle.dumps(lesson), place)
                 for place, lesson in enumerate(lessons)
             ]
             answers = [future.result() for future in futures]
@@ -76,11 +75,11 @@ def working(count: int) -> Iterator[Workers | None]:
         yield None
         return
     with beside(count, end_at_once=True) as pool:
-        yield Workers(pool, count)
+        yield Workers(pool)
 
 
-def _take(parcel: bytes, place: int, threads: int) -> bytes:
-    torch.set_num_threads(threads)
+def _take(parcel: bytes, place: int) -> bytes:
+    torch.set_num_threads(threads_allowed())
     if torch.cuda.is_available():
         torch.cuda.set_device(place % torch.cuda.device_count())
     lesson: Lesson = pickle.loads(parcel)

@@ -62,5 +62,5 @@ def load(folder: Path) -> tuple[dict[str, object], dict[str, "Tensor"]]:
         return note, load_file(folder / _TENSORS)
     except FileNotFoundError:
         raise DataError(f"no checkpoint in {folder}: start without --resume") from None
-    except (json.JSONDecodeError, SafetensorError) as error:
+    except (ValueError, SafetensorError) as error:
         raise DataError(f"the checkpoint in {folder} is damaged ({error}): remove it") from None

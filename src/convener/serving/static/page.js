@@ -35,9 +35,11 @@ async function open(file) {
     turn("patch");
     return openPatch(found.changes);
   }
+  const labelled = found.documents.some((doc) => doc.read);
+  if (labelled && !mayReplace(readings.read)) return;
   opened = { name: file.name, documents: found.documents };
   showSource();
-  if (found.documents.some((doc) => doc.read)) {
+  if (labelled) {
     turn("read");
     readings.read.show(found.documents, chosen()?.labels, true);
     say(`${file.name} has labels already: correct them, or find entities anew.`);
@@ -59,9 +61,14 @@ function showSource() {
   $("size").textContent = opened ? counted(opened.documents.length, "document", "documents") : "";
 }
 
+/* Whether what was corrected and not downloaded may give way to another reading. */
+const mayReplace = (reading) => !reading.past.length || confirm("Corrections that were not downloaded are lost. Go on?");
+
 /* Reads all documents by some questions of the server and shows what it found. */
 async function read(reading, path, body, types) {
-  const documents = texts().map((doc) => asDocument({ ...doc.item, text: doc.text, entities: [] }));
+  if (!mayReplace(reading)) return;
+  const anew = { entities: [], types: undefined, unknown: undefined };
+  const documents = texts().map((doc) => asDocument({ ...doc.item, text: doc.text, ...anew }));
   await inParts(documents, path, { ...body, model: chosen().name }, (content, begin) => {
     content.documents.forEach(({ entities }, number) => (documents[begin + number].entities = entities));
   });

@@ -151,7 +151,12 @@ class Reading {
   }
 
   save() {
-    const items = this.documents.map((doc) => ({ ...doc.item, text: doc.text, entities: doc.entities.map(({ text, ...entity }) => entity) }));
+    const items = this.documents.map((doc) => ({
+      ...doc.item,
+      text: doc.text,
+      entities: doc.entities.map(({ text, ...entity }) => entity),
+      types: doc.item.types && [...new Set([...doc.item.types, ...doc.entities.map(({ label }) => label)])],
+    }));
     download("corrected.jsonl", items.map(asLine).join(""));
     this.past = [];
     this.count();

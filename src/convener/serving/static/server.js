@@ -37,14 +37,23 @@ async function meet() {
   $("model").dispatchEvent(new Event("change"));
 }
 
-const PART = 32;
+const PART = { texts: 32, characters: 20000 };
+
+/* Documents from a place on that are asked for together: so many as are answered soon, one at least. */
+function part(documents, begin) {
+  let end = begin;
+  let characters = 0;
+  do characters += documents[end++].text.length;
+  while (end < documents.length && end - begin < Math.min(PART.texts, known.texts) && characters + documents[end].text.length <= PART.characters);
+  return documents.slice(begin, end);
+}
 
 /* Sends texts in parts; `take` gets each answer with the number of its first text. */
 async function inParts(documents, path, body, take) {
-  const size = Math.min(PART, known.texts);
-  for (let begin = 0; begin < documents.length; begin += size) {
-    const texts = documents.slice(begin, begin + size).map((doc) => doc.text);
-    if (documents.length > size) say(`${begin} of ${documents.length} documents read …`);
+  for (let begin = 0; begin < documents.length; ) {
+    const texts = part(documents, begin).map((doc) => doc.text);
+    if (documents.length > texts.length) say(`${begin} of ${documents.length} documents read …`);
     take(await answer(path, { ...body, texts }), begin);
+    begin += texts.length;
   }
 }
