@@ -18,6 +18,7 @@ lint: $(READY)
 
 types: $(READY)
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file bench/mypy.ini
 
 check: test lint types
 

@@ -11,7 +11,6 @@ training does not read gold labels.
 """
 
 import argparse
-import os
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -39,7 +38,7 @@ def row_of(name: str) -> jobs.Row:
     from convener.dictionary.writing import Writing
     from convener.text.formats import read
 
-    root = Path(os.environ["CONVENER_DATA"]) / "distant" / name
+    root = jobs.data() / "distant" / name
     distant, gold = (list(read(root / f"train.{kind}.jsonl")) for kind in ("distant", "gold"))
     writing = Writing.of(distant)
     right = {kind: list[bool]() for kind in ("part", "edge", "common", "kept")}

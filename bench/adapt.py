@@ -25,9 +25,12 @@ import adapt_experts
 import jobs
 from adapt_experts import OTHERS, SOURCES, TARGETS, documents
 
+from convener.models.reader_config import ReaderConfig
+
 RESULTS = Path(__file__).parent / "results" / "adapt.json"
 VOTES = ("majority", "beyond-base")
 MERGES = ("linear", "task-arithmetic", "dare-ties", "magnitude", "cat", "svd")
+READER = ReaderConfig(width=16, nested=False)
 KEY = ("task", "source", "target", "others")
 
 
@@ -145,7 +148,7 @@ class Target:
         from convener.models.adapter import apply
         from convener.panel.panel import Panel
 
-        reader = shelf.reader(self.questions, 16, False)
+        reader = shelf.reader(self.questions, READER)
         if name:
             apply(reader, shelf.adapter(name))
         return Panel([reader])
@@ -245,7 +248,7 @@ def cost(library: str) -> list[jobs.Row]:
         measured("adapt again", adapted)
         on.library.add(Path(folder) / last)
         measured("adapt after adding one", adapted)
-        base = on.library.reader(on.questions, 16, False)
+        base = on.library.reader(on.questions, READER)
         adapters = [on.library.adapter(name) for name in on.library.names]
         sample = on.unlabelled[:50]
 

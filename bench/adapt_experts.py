@@ -1,6 +1,5 @@
 """Training for the table of libraries: the base, its experts, and readers of all sources."""
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,7 +29,7 @@ def documents(folder: str, name: str, part: int | None) -> list:
     """The first documents of a split."""
     from convener.text.formats import read
 
-    return list(read(Path(os.environ["CONVENER_DATA"]) / folder / f"{name}.jsonl"))[:part]
+    return list(read(jobs.data() / folder / f"{name}.jsonl"))[:part]
 
 
 def source_documents(sources: Sequence[str], part: int | None) -> list:

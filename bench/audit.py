@@ -10,7 +10,6 @@ With `--panel` a model is trained on the labels before and after, and scored on 
 """
 
 import argparse
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,7 +57,7 @@ def run(
     from convener.recipes.run_config import RunConfig, override
     from convener.text.formats import read
 
-    root = Path(os.environ["CONVENER_DATA"]) / "distant" / set
+    root = jobs.data() / "distant" / set
     labelled, gold = (
         list(read(root / f"train.{kind}.jsonl"))[:part] for kind in ("distant", "gold")
     )

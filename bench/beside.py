@@ -12,7 +12,6 @@ sentences.
 """
 
 import argparse
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,7 +52,7 @@ def run(set: str, method: str, seed: int, settings: dict[str, str]) -> list[jobs
     from convener.recipes.run_config import SUPERVISED, RunConfig, override
     from convener.text.formats import read
 
-    root = Path(os.environ["CONVENER_DATA"]) / "domains" / set
+    root = jobs.data() / "domains" / set
     train, dev, test = (list(read(root / f"{name}.jsonl")) for name in ("train", "dev", "test"))
     gold, dev, test = train[:TRAIN], dev[:DEV], test[:TEST]
     names = dictionary(train[len(train) // 2 :])

@@ -20,7 +20,6 @@ already has are not run again; figures of every round go to a file beside it.
 
 import argparse
 import json
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field
@@ -30,6 +29,7 @@ import jobs
 
 RESULTS = Path(__file__).parent / "results" / "bond_moe.json"
 SETS = ("webpage", "wikigold", "twitter", "conll03")
+PART = "conll03-3k"
 KEY = ("set", "method", "seed", "encoder")
 
 
@@ -77,17 +77,38 @@ def main() -> None:
     options = jobs.asked(parser, RESULTS, run)
     if options is None:
         return
+    for name in options.set:
+        if not (folder_of(name) / "train.distant.jsonl").is_file():
+            parser.error(f"expected one of {', '.join(SETS)} or a folder like theirs, got {name}")
+    _check(parser, options)
+
+    def job(name: str, method: str, seed: int) -> jobs.Row:
+        said = {"set": name, "method": method, "seed": seed, "encoder": options.encoder}
+        settings = options.setting if method != "dictionary" else {}
+        return said | {"settings": settings, "results": str(options.results)}
+
     wanted = [
-        {"set": name, "method": method, "seed": seed, "encoder": options.encoder}
-        | {"settings": options.setting if method != "dictionary" else {}}
-        | {"results": str(options.results)}
+        job(name, method, seed)
         for seed in options.seed
         for name in options.set
         for method in options.method
-        if method != "dictionary" or seed == options.seed[0]
+        if method != "dictionary"
     ]
-    wanted.sort(key=lambda job: job["method"] != "bond")
-    jobs.run_all(__file__, wanted, options.results, KEY, options.jobs)
+    if "dictionary" in options.method:
+        wanted += [job(name, "dictionary", 0) for name in options.set]
+    for first in (True, False):
+        wave = [line for line in wanted if (line["method"] == "bond") == first]
+        jobs.run_all(__file__, wave, options.results, KEY, options.jobs)
+
+
+def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Say what is wrong with settings before any job."""
+    from convener.errors import ConfigError
+
+    try:
+        configured(METHODS["bond"], options.encoder, 0, jobs.changes(options.setting))
+    except ConfigError as error:
+        parser.error(str(error))
 
 
 def run(
@@ -125,6 +146,12 @@ def run(
     return [line | jobs.provenance() for line in rows]
 
 
+def folder_of(name: str) -> Path:
+    """Where the files of a set are: a path, or the name of one of the benchmark data."""
+    given = Path("conll03" if name == PART else name)
+    return given if given.is_dir() else jobs.data() / "distant" / given
+
+
 class Data:
     """A set: distant and gold labels of the training text, dev and test."""
 
@@ -132,13 +159,11 @@ class Data:
         from convener.evaluation.scores import normal
         from convener.text.formats import read
 
-        source = "conll03" if name == "conll03-3k" else name
-        given = Path(source)
-        root = given if given.is_dir() else Path(os.environ["CONVENER_DATA"]) / "distant" / source
+        root, part = folder_of(name), name == PART
         files = ("train.distant", "train.gold", "dev", "test")
         distant, gold, dev, test = (list(read(root / f"{file}.jsonl")) for file in files)
-        self.split = "whole" if name == source else "first 3,000 sentences in whole documents"
-        kept = first_documents(distant, 3000) if name != source else range(len(distant))
+        self.split = "first 3,000 sentences in whole documents" if part else "whole"
+        kept = first_documents(distant, 3000) if part else range(len(distant))
         self.distant, self.gold = ([documents[i] for i in kept] for documents in (distant, gold))
         self.dev, self.test = dev, test
         self.known = {normal(d.surface(e)) for d in self.distant for e in d.entities}

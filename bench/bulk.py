@@ -118,7 +118,7 @@ def repeated(name: str, documents: int, path: Path, most: int | None = None) -> 
     from convener.text.documents import Document
     from convener.text.formats import read, write
 
-    source = Path(os.environ["CONVENER_DATA"]) / "distant" / name / "test.jsonl"
+    source = jobs.data() / "distant" / name / "test.jsonl"
     bare = [Document(d.text[: d.words()[:most][-1][1]]) for d in read(source)]
     many = (replace(bare[i % len(bare)], id=str(i)) for i in range(documents))
     words = [len(document.words()) for document in bare]

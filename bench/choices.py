@@ -11,8 +11,9 @@ again.
 
 import argparse
 import json
-import os
 from pathlib import Path
+
+import jobs
 
 from convener import api
 from convener.inference.card import installed_versions
@@ -60,7 +61,7 @@ def main() -> None:
 
 def measure(choice: str, data: str, value: object, seed: int) -> dict[str, object]:
     """Train once and report the best dev F1."""
-    root = Path(os.environ["CONVENER_DATA"]) / "distant" / data
+    root = jobs.data() / "distant" / data
     if choice == "shapes":
         changes = SHAPES | {"tagger.shapes": value, "seed": seed}
         config, labels = override(SUPERVISED, changes), "gold"

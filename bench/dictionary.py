@@ -268,7 +268,7 @@ def write_work(folder: Path, count: int) -> None:
     """The names, and the texts in which they are looked for."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = random.Random(count)
-    real = list(sentences(Path(os.environ["CONVENER_DATA"]) / "distant"))
+    real = list(sentences(jobs.data() / "distant"))
     words = sorted({word for text in real for word in text.split() if word.isalpha()})
     words += invented(rng, 60_000)
     names: dict[str, None] = {}

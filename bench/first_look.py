@@ -10,7 +10,6 @@ beside it.
 """
 
 import argparse
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,7 +50,7 @@ def run(set: str, method: str, seed: int, encoder: str) -> list[jobs.Row]:
     from convener.text.formats import read
     from convener.training.progress import Log
 
-    root = Path(os.environ["CONVENER_DATA"]) / "distant" / set
+    root = jobs.data() / "distant" / set
     began = time.monotonic()
 
     def documents(name: str) -> list:

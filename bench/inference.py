@@ -134,7 +134,7 @@ def make(models: Path, name: str) -> None:
         make(models, source)
         api.export(models / source, models / name, int8=form == "int8")
         return
-    root = Path(os.environ["CONVENER_DATA"]) / "distant" / "conll03"
+    root = jobs.data() / "distant" / "conll03"
     gold, dev = list(read(root / "train.gold.jsonl")), list(read(root / "dev.jsonl"))
     if name == "distilled":
         make(models, "panel")
@@ -148,7 +148,7 @@ def make(models: Path, name: str) -> None:
 def write_texts(data: str, path: Path) -> None:
     """The texts of a kind with their gold labels, if they are not written yet."""
     sentences, count = map(int, os.environ["BENCH_SIZES"].split())
-    root = Path(os.environ["CONVENER_DATA"]) / "distant" / "conll03"
+    root = jobs.data() / "distant" / "conll03"
     lines = (root / "test.jsonl").read_text(encoding="utf-8").split("\n")
     rows = [json.loads(line) for line in lines if line]
     if data == "long":

@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import resource
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -41,6 +42,9 @@ def asked(
             print(json.dumps(row))
         return None
     if settings:
+        unset = [setting for setting in options.setting if "=" not in setting]
+        if unset:
+            parser.error(f"expected --setting NAME=VALUE, got {unset[0]}")
         options.setting = dict(setting.split("=", 1) for setting in options.setting)
     return options
 
@@ -115,6 +119,14 @@ def write(path: Path, rows: Sequence[Row]) -> None:
     partial.replace(path)
 
 
+def data() -> Path:
+    """The folder of the benchmark data."""
+    folder = os.environ.get("CONVENER_DATA")
+    if not folder:
+        sys.exit("expected the folder of the data in CONVENER_DATA, got nothing")
+    return Path(folder)
+
+
 def provenance() -> Row:
     """Commit, versions, machine and command of a row."""
     from convener.inference.card import installed_versions
@@ -125,7 +137,7 @@ def provenance() -> Row:
         "commit": described,
         "versions": " ".join(f"{k}=={v}" for k, v in installed_versions().items()),
         "machine": machine(),
-        "command": " ".join(["python", "bench/" + Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": shlex.join(["python", "bench/" + Path(sys.argv[0]).name, *sys.argv[1:]]),
     }
 
 

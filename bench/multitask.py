@@ -14,7 +14,6 @@ that one.
 """
 
 import argparse
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -93,7 +92,7 @@ def run(
     from convener.text.formats import read
 
     folder, train = SETS[set]
-    root = Path(os.environ["CONVENER_DATA"]) / folder
+    root = jobs.data() / folder
     training, dev, test = (
         beginning(list(read(root / f"{name}.jsonl")), part and round(part * share))
         for name, share in ((train, 1), ("dev", 0.25), ("test", 0.5))

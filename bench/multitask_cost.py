@@ -12,7 +12,6 @@ the GPU).
 
 import argparse
 import json
-import os
 import resource
 import statistics
 import time
@@ -93,7 +92,7 @@ def run(task: str, method: str, mode: str, types: int, device: str, size: int) -
     from convener.text.formats import read
 
     documents, words = [], 0
-    for document in read(Path(os.environ["CONVENER_DATA"]) / "nested/genia/dev.jsonl"):
+    for document in read(jobs.data() / "nested/genia/dev.jsonl"):
         documents.append(document)
         words += len(document.words())
         if words >= size:

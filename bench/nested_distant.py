@@ -12,7 +12,6 @@ beside it a reader with the dictionary at its side.
 """
 
 import argparse
-import os
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -57,7 +56,7 @@ def run(
     from convener.recipes.run_config import RunConfig, override
     from convener.text.formats import read
 
-    root = Path(os.environ["CONVENER_DATA"]) / "nested/genia"
+    root = jobs.data() / "nested/genia"
     train, dev, test = (list(read(root / f"{name}.jsonl")) for name in ("train", "dev", "test"))
     dev, test = dev[:DEV], test[:TEST]
     names = dictionary(train[len(train) // 2 :], right)

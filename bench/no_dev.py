@@ -12,12 +12,12 @@ of the best state by dev.
 
 import argparse
 import json
-import os
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import jobs
 from accelerate import Accelerator
 
 from convener.dictionary.abstention import abstaining
@@ -53,7 +53,7 @@ def main() -> None:
 
 def row_of(data: str, seed: int) -> dict[str, object]:
     """Run BOND once and compare the ways to choose a state of it."""
-    root = Path(os.environ["CONVENER_DATA"]) / "distant" / data
+    root = jobs.data() / "distant" / data
     distant, dev = list(read(root / "train.distant.jsonl")), list(read(root / "dev.jsonl"))
     supervision, held = hold_out(distant, seed)
     config = override(RunConfig(), {"bond.experts": 1, "seed": seed})
@@ -74,7 +74,8 @@ def row_of(data: str, seed: int) -> dict[str, object]:
         patience=config.bond.patience,
         listener=recipe.listener,
         checkpoint=None,
-        fingerprint="",
+        data={},
+        settings={},
     )
     runner.run()
     return {

@@ -157,20 +157,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
-    for path in PAGES:
-        old = path.read_text(encoding="utf-8")
-        new = MARK.sub(lambda m: f"{m[1]}{TABLES[m[2]]()}{m[3]}", old)
-        _keep(path, old, new, check)
-    for name, figure in FIGURES.items():
-        path = ROOT / "docs" / name
-        _keep(path, path.read_text(encoding="utf-8") if path.exists() else "", figure(), check)
+    fresh = {path: MARK.sub(_filled, path.read_text(encoding="utf-8")) for path in PAGES}
+    fresh |= {ROOT / "docs" / name: figure() for name, figure in FIGURES.items()}
+    for path, content in fresh.items():
+        if path.exists() and path.read_text(encoding="utf-8") == content:
+            continue
+        if check:
+            sys.exit(f"{path.relative_to(ROOT)} is not up to date: run python bench/tables.py")
+        path.write_text(content, encoding="utf-8")
 
 
-def _keep(path: Path, old: str, new: str, check: bool) -> None:
-    if check and new != old:
-        sys.exit(f"{path.relative_to(ROOT)} is not up to date: run python bench/tables.py")
-    if new != old:
-        path.write_text(new, encoding="utf-8")
+def _filled(place: re.Match[str]) -> str:
+    """A table anew, between its marks."""
+    return f"{place[1]}{TABLES[place[2]]()}{place[3]}"
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The rows of the benchmark: each trains, and none reads a gold label that it should not."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -147,6 +148,8 @@ def test_the_gap_closed_and_what_is_not_averaged(
     assert "60.0 (1) | 70.0 (1)" in tables.bond_moe()
     rows.append(row("gold", 80.0))
     assert "| 40 % |" in tables.bond_moe_gap()
+    rows.append(row("gold", 80.0, "large"))
+    assert tables.bond_moe_gap().splitlines()[0] == "| | toy |"
 
 
 def test_a_row_that_answers_as_bond_does_is_told_from_one_that_was_not_held_against_it(
@@ -194,6 +197,50 @@ def test_labels_that_are_not_spoilt_are_learnt_from_once(bench: ModuleType) -> N
 def test_settings_are_read_as_a_shell_leaves_them(bench: ModuleType) -> None:
     given = {"a": "bf16", "b": '"bf16"', "c": "3", "d": "false"}
     assert bench.jobs.changes(given) == {"a": "bf16", "b": "bf16", "c": 3, "d": False}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["--set", "webpag"], "expected one of webpage, wikigold, twitter, conll03 or a folder"),
+        (["--setting", "bond.tau"], "expected --setting NAME=VALUE, got bond.tau"),
+        (["--setting", "bond.nope=1"], "no setting 'bond.nope'"),
+    ],
+)
+def test_mistakes_are_told_before_any_job(
+    bench: ModuleType,
+    folders: list[Path],
+    given: list[str],
+    expected: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("CONVENER_DATA", str(folders[0]))
+    monkeypatch.setattr("sys.argv", ["bond_moe.py", "--set", str(folders[0]), *given])
+    with pytest.raises(SystemExit):
+        bench.main()
+    assert expected in capsys.readouterr().err
+
+
+def test_bond_runs_before_what_is_held_against_it(
+    bench: ModuleType, folders: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waves: list[list[str]] = []
+    monkeypatch.setattr(bench.jobs, "run_all", lambda _, wave, *more: waves.append(wave))
+    asked = ["--method", "gold", "bond", "dictionary", "--seed", "1", "2"]
+    monkeypatch.setattr("sys.argv", ["bond_moe.py", "--set", str(folders[0]), *asked])
+    bench.main()
+    first, second = ([(job["method"], job["seed"]) for job in wave] for wave in waves)
+    assert first == [("bond", 1), ("bond", 2)]
+    assert second == [("gold", 1), ("gold", 2), ("dictionary", 0)]
+
+
+def test_the_command_of_a_row_can_be_repeated(
+    bench: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = ["--one", '{"set": "a b", "settings": {}}']
+    monkeypatch.setattr("sys.argv", ["bond_moe.py", *given])
+    assert shlex.split(bench.jobs.provenance()["command"])[2:] == given
 
 
 def test_a_job_that_fails_is_told_and_the_others_are_run(
