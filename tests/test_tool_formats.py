@@ -88,6 +88,15 @@ def test_brat_joins_lines_and_counts_entities_in_pieces(tmp_path: Path) -> None:
     assert format_of(tmp_path / "set") == "brat"
 
 
+def test_an_id_that_is_no_file_name_is_counted(tmp_path: Path) -> None:
+    lost: Lost = Counter()
+    ids = ["漢" * 90, f"{'a' * 150}/{'b' * 150}", "c" * 300]
+    write(tmp_path / "set", [Document("a", id=name) for name in ids], "brat", lost)
+    names = {document.id for document in taken(tmp_path / "set")[0]}
+    assert names == {"000001", ids[1], "000003"}
+    assert lost == {"document ids": 2}
+
+
 def test_brat_writes_what_brat_reads(tmp_path: Path) -> None:
     text = "North\n  Sea\tand  Ytre Oslofjord"
     entities = (
@@ -138,6 +147,7 @@ def test_brat_with_line_ends_of_two_characters(tmp_path: Path, start: str, count
         ("T1 LOC 0 4 Rome\n", ":1: expected ID, LABEL START END and text by tabs"),
         ("T1\tLOC 0-4\tRome\n", ":1: expected ID, LABEL START END and text by tabs"),
         ("Q1\tx\n", ":1: expected an annotation of brat's"),
+        ("T1\tLOC 0 4\tRome\nT1\tX 5 7\tis\n", ":2: expected ids that differ, got T1 twice"),
     ],
 )
 def test_bad_notes_of_brat_are_named(tmp_path: Path, notes: str, cause: str) -> None:
@@ -314,6 +324,15 @@ def test_bad_tasks_are_named(tmp_path: Path, content: str, cause: str) -> None:
     assert cause in refusal(path)
 
 
+def test_half_a_character_is_a_bad_task(tmp_path: Path) -> None:
+    path = tmp_path / "cut.json"
+    path.write_text(r'[{"data": {"text": "good"}}, {"data": {"text": "bad \ud83d"}}]')
+    assert "expected text, got half of a character in 'bad " in refusal(path)
+    errors: list[DataError] = []
+    assert [d.text for d in taken(path, on_error=errors.append)[0]] == ["good"]
+    assert len(errors) == 1
+
+
 # doccano
 
 
@@ -329,6 +348,15 @@ def test_doccano_with_spans_only(tmp_path: Path) -> None:
     assert (first.id, second.entities) == ("1", ())
     assert lost == {"comments": 1}
     assert format_of(path) == "doccano"
+
+
+@pytest.mark.parametrize("key", ["label", "labels", "entities"])
+def test_doccano_by_any_name(tmp_path: Path, key: str) -> None:
+    spans: dict[str, object] = {"label": [], "labels": [], "entities": []}
+    path = tmp_path / "all.jsonl"
+    path.write_text(json.dumps({"text": "Ida"} | spans | {key: [[0, 3, "PER"]]}))
+    ((document,), _) = taken(path)
+    assert found(document) == [("Ida", "PER")]
 
 
 def test_doccano_with_relations(tmp_path: Path) -> None:
@@ -386,6 +414,31 @@ def test_spacy_reads_what_is_written_for_it(tmp_path: Path) -> None:
     assert [(s.text, s.label_) for s in doc.spans["sc"]] == [("New", "X"), (doc.text, "LOC")]
 
 
+@pytest.mark.parametrize("places", [("sc",), ("ents",), ("sc", "ents")])
+def test_what_was_corrected_in_spacy_stays_corrected(
+    tmp_path: Path, places: tuple[str, ...]
+) -> None:
+    spacy = pytest.importorskip("spacy", reason="the extra spacy is not installed")
+    ada = [Entity(0, 3, "PER", 0.9), Entity(0, 3, "ORG", 0.1)]
+    write(tmp_path / "a.spacy", [Document("Ada saw Rome", (*ada, Entity(8, 12, "PER", 0.5)))])
+    docbin = spacy.tokens.DocBin(store_user_data=True).from_disk(tmp_path / "a.spacy")
+    (doc,) = docbin.get_docs(spacy.blank("en").vocab)
+    rome = spacy.tokens.Span(doc, 2, 3, label="LOC")
+    if "sc" in places:
+        doc.spans["sc"][2] = rome
+    if "ents" in places:
+        doc.ents = [doc.ents[0], rome]
+    spacy.tokens.DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "b.spacy")
+    (document,) = taken(tmp_path / "b.spacy")[0]
+    assert {(e.start, e.label, e.score) for e in document.entities} >= {
+        (0, "PER", 0.9),
+        (0, "ORG", 0.1),
+        (8, "LOC", None),
+    }
+    if "ents" in places:
+        assert len(document.entities) == 3
+
+
 def test_a_docbin_that_is_damaged(tmp_path: Path) -> None:
     (tmp_path / "a.spacy").write_bytes(b"\x78\x9cbroken")
     assert "expected a DocBin of spaCy's" in refusal(tmp_path / "a.spacy")
@@ -440,6 +493,7 @@ def test_a_saved_dataset(tmp_path: Path) -> None:
 
 # all of them
 
+ENTITY = '{"start": 0, "end": 1, "label": "X"}'
 TASK = '{"id": 1, "data": {"text": "a"}, "annotations": []}'
 
 
@@ -450,6 +504,9 @@ TASK = '{"id": 1, "data": {"text": "a"}, "annotations": []}'
         ("a.dat", "\nIda NNP B-PER\nran VBD O\n", "conll"),
         ("a.txt", "Ida B-PER\nIda went to see the sea\n", "text"),
         ("a.txt", "vitamin B-12\nhepatitis B-virus\n", "text"),
+        ("a.txt", "the O\nsea O\n" * 3, "conll"),
+        ("a.txt", "vitamin B-12\nhepatitis B-virus\n" * 3, "text"),
+        ("a.txt", "blood group O\n" * 3, "text"),
         ("a.txt", '{"text": "a", "entities": []}\n', "jsonl"),
         ("a.txt", '{"text": "a", "label": []}\n', "doccano"),
         ("a.txt", "{not JSON}\n", "text"),
@@ -460,6 +517,7 @@ TASK = '{"id": 1, "data": {"text": "a"}, "annotations": []}'
         ("a.json", f"[ {TASK}]", "labelstudio"),
         ("a.json", '{"tokens": ["a"]}', "tokens"),
         ("a.jsonl", '{"text": "a", "entities": [{"start": 0, "end": 1, "label": "X"}]}', "jsonl"),
+        ("a.jsonl", f'{{"text": "a", "labels": [], "entities": [{ENTITY}]}}', "jsonl"),
         ("a.conll", "[{ O\n", "conll"),
     ],
 )
@@ -467,6 +525,11 @@ def test_content_tells_the_format(tmp_path: Path, name: str, content: str, expec
     (tmp_path / name).write_text(content)
     assert format_of(tmp_path / name) == expected
     assert taken(tmp_path / name)[0]
+
+
+def test_what_is_no_stream_is_not_read_from_standard_input() -> None:
+    with pytest.raises(DataError, match="spacy is read from its place, got standard input"):
+        taken(Path("-"), format="spacy")
 
 
 def test_tools_are_read_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,6 @@ reads it from its path.
 """
 
 import io
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,7 +27,7 @@ from convener.api import load
 from convener.dictionary import Gazetteer
 from convener.inference.recogniser import Recogniser
 from convener.text.documents import Document, Entity
-from convener.text.formats.docbin import span_group
+from convener.text.formats.docbin import span_group, widened
 
 KEY = "convener"
 
@@ -99,20 +98,11 @@ class Recognition:
 
 def annotate(doc: Doc, entities: Sequence[Entity]) -> None:
     """Set entities on a Doc of the same text."""
-    spans = [_widened(doc, entity) for entity in entities]
+    spans = [widened(doc, entity) for entity in entities]
     doc.spans[KEY] = span_group(doc, KEY, spans, entities)
     taken = {token.i for span in doc.ents for token in span}
     free = [span for span in spans if not taken.intersection(range(span.start, span.end))]
     doc.set_ents([*doc.ents, *filter_spans(free)], default="outside")
-
-
-def _widened(doc: Doc, entity: Entity) -> Span:
-    """The words that hold, or are followed by, the first and the last character of an entity."""
-    first, last = (
-        bisect_right(doc, at, key=lambda token: token.idx) - 1
-        for at in (entity.start, entity.end - 1)
-    )
-    return Span(doc, first, last + 1, label=entity.label, kb_id=entity.id or "")
 
 
 def _exact(doc: Doc) -> tuple[Entity, ...]:
@@ -123,7 +113,7 @@ def _exact(doc: Doc) -> tuple[Entity, ...]:
 def _score(span: Span) -> float | None:
     """That of the entity which stands there now, though words were merged or split since."""
     alike = (entity for entity in _exact(span.doc) if entity.label == span.label_)
-    places = ((_widened(span.doc, entity), entity.score) for entity in alike)
+    places = ((widened(span.doc, entity), entity.score) for entity in alike)
     same = (score for place, score in places if (place.start, place.end) == (span.start, span.end))
     return next(same, None)
 

@@ -97,6 +97,8 @@ def _read(
 ) -> Iterator[Document]:
     chosen = format or (of_place(Path(path)) if str(path) != "-" else None)
     if chosen in _PLACE_READERS:
+        if str(path) == "-":
+            raise DataError(f"{chosen} is read from its place, got standard input: give a name")
         return _PLACE_READERS[chosen](Path(path), refuse, lost)
     lines = numbered_lines(path, refuse)
     first = head(path, lines)

@@ -28,7 +28,8 @@ ENTRY = re.compile(r"[^\s:]+:\S+")
 
 _BREAKS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 _BREAK = re.compile(rf"\s*[{_BREAKS}]\s*")
-_NAME = re.compile(r"([\w-]+/)*[\w-][\w.-]{,99}")
+_NAME = re.compile(r"([\w-]+/)*[\w-][\w.-]*")
+_NAME_BYTES = 200
 _ENTITY = re.compile(r"(\S+) (\d+ \d+(?:;\d+ \d+)*)")
 _SKIPPED = {
     "R": "relations",
@@ -85,6 +86,8 @@ def _document(path: Path, name: str, lost: Counter[str]) -> Document:
     for line in numbered_lines(notes) if notes.is_file() else ():
         kind, columns = line.text[:1], line.text.split("\t", 2)
         if kind == "T":
+            if columns[0] in spans:
+                raise line.error(f"expected ids that differ, got {columns[0]} twice")
             spans[columns[0]] = _spans(line, columns)
         elif kind == "N" and len(columns) > 1 and len(parts := columns[1].split(" ")) == 3:
             lost["further references"] += parts[1] in references
@@ -165,7 +168,7 @@ def write(path: Path, documents: Iterable[Document], lost: Counter[str]) -> None
     with new_folder(path) as folder:
         for number, document in enumerate(documents, 1):
             name = document.id
-            if name is None or not _NAME.fullmatch(name) or name.casefold() in used:
+            if name is None or not _fits_a_file(name) or name.casefold() in used:
                 lost["document ids"] += name is not None
                 name = f"{number:06d}"
                 while name in used:
@@ -175,6 +178,11 @@ def write(path: Path, documents: Iterable[Document], lost: Counter[str]) -> None
             text.parent.mkdir(parents=True, exist_ok=True)
             text.write_bytes(document.text.encode())
             notes.write_bytes("".join(_annotations(document)).encode())
+
+
+def _fits_a_file(name: str) -> bool:
+    parts = name.encode().split(b"/")
+    return _NAME.fullmatch(name) is not None and all(len(part) <= _NAME_BYTES for part in parts)
 
 
 def _annotations(document: Document) -> Iterator[str]:

@@ -31,6 +31,8 @@ _UNPACKED = "zcat it into the command, which reads - as standard input"
 _DOCBIN = b"\x78\x9c"
 _LIST = re.compile(r"\[\s*(\{|\]|$)")
 _LINES = 30
+_MANY = 5
+"""With more lines than this that all end in O no text begins."""
 
 
 def of_place(path: Path) -> Literal["spacy", "brat", "datasets"] | None:
@@ -116,11 +118,15 @@ def _in_columns(text: str) -> bool:
 
 
 def _tagged(taken: list[Line]) -> bool:
-    """Whether all rows are columns, some tagged O and some not, or the first opens a document."""
+    """Whether all rows are columns, some tagged O and some not, or all of many O.
+
+    One row is enough that opens a document.
+    """
     rows = [line.text.split() for line in taken if line.text.strip()]
-    said = {row[-1] == "O" for row in rows}
-    opened_first = rows[:1] and rows[0][0] == "-DOCSTART-"
-    return all(_in_columns(" ".join(row)) for row in rows) and bool(opened_first or len(said) > 1)
+    outside = [row[-1] == "O" for row in rows]
+    opened_first = bool(rows) and rows[0][0] == "-DOCSTART-"
+    enough = any(outside) and (len(rows) > _MANY or not all(outside))
+    return (opened_first or enough) and all(_in_columns(" ".join(row)) for row in rows)
 
 
 def of_labels(path: str | Path) -> Format:

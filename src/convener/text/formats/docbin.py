@@ -7,11 +7,13 @@ far as it must, so that text and offsets are exact. Unknown stretches are missin
 spaCy. The rest (id, group, types) is user data under `convener`.
 
 Read are `ents`, the span groups `sc` and `convener`, and that user data; other span groups are
-counted. The file is read and written whole.
+counted. What was corrected in spaCy, in a group or in `ents`, is read as it is there. The file is
+read and written whole.
 """
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple
 from itertools import pairwise
 from pathlib import Path
@@ -67,7 +69,10 @@ def read(path: Path, on_error: OnError, lost: Counter[str]) -> Iterator[Document
 
 def document_of(doc: "Doc", lost: Counter[str]) -> Document:
     """The document that a Doc stands for."""
+    own = doc.user_data.get(KEY)
+    written = _written(doc) if own else set()
     found = {(e.span, e.label): e for e in map(_entity, doc.ents)}
+    found = {name: entity for name, entity in found.items() if name not in written}
     in_groups = list[Entity]()
     for name, group in doc.spans.items():
         if name not in GROUPS:
@@ -76,11 +81,38 @@ def document_of(doc: "Doc", lost: Counter[str]) -> Document:
         exact = _column(group, "entities") or [None] * len(group)
         scores = _column(group, "scores") or [None] * len(group)
         for span, values, score in zip(group, exact, scores, strict=True):
-            entity = Entity(*values) if values is not None else _entity(span, score)
             found.pop(((span.start_char, span.end_char), span.label_), None)
-            in_groups.append(entity)
-    rest = _Rest.model_validate(doc.user_data.get(KEY) or _plain(doc))
-    return Document(doc.text, (*in_groups, *found.values()), **dict(rest))
+            in_groups.append(_entity(span, score) if values is None else _exact(span, values))
+    corrected = {place for place, _ in found}
+    kept = [e for e in in_groups if e.span not in corrected or (e.span, e.label) not in written]
+    rest = _Rest.model_validate(own or _plain(doc))
+    return Document(doc.text, (*kept, *found.values()), **dict(rest))
+
+
+def _written(doc: "Doc") -> set[tuple[Offsets, str]]:
+    """Place and label of the entities that `write` put into a Doc, in a group and in `ents`."""
+    groups = (doc.spans[name] for name in GROUPS if name in doc.spans)
+    entities = (Entity(*values) for group in groups for values in group.attrs.get("entities", ()))
+    return {(entity.span, entity.label) for entity in entities}
+
+
+def _exact(span: "Span", values: Sequence[Any]) -> Entity:
+    """The entity that a span was written for, or the span itself if that was corrected since."""
+    entity = Entity(*values)
+    place = widened(span.doc, entity)
+    same = (place.start, place.end, entity.label) == (span.start, span.end, span.label_)
+    return entity if same else _entity(span)
+
+
+def widened(doc: "Doc", entity: Entity) -> "Span":
+    """The words that hold, or are followed by, the first and the last character of an entity."""
+    from spacy.tokens import Span
+
+    first, last = (
+        bisect_right(doc, at, key=lambda token: token.idx) - 1
+        for at in (entity.start, entity.end - 1)
+    )
+    return Span(doc, first, last + 1, label=entity.label, kb_id=entity.id or "")
 
 
 def _entity(span: "Span", score: float | None = None) -> Entity:
@@ -97,10 +129,11 @@ def _column(group: "SpanGroup", name: str) -> list[Any] | None:
 def _plain(doc: "Doc") -> dict[str, Any]:
     """Words and unknown stretches of a Doc that spaCy alone has made."""
     words = [(token.idx, token.idx + len(token)) for token in doc if not token.text.isspace()]
+    annotated = doc.has_annotation("ENT_IOB")
     missing = [
         (token.idx, token.idx + len(token))
         for token in doc
-        if doc.has_annotation("ENT_IOB") and token.ent_iob == 0 and not token.text.isspace()
+        if annotated and token.ent_iob == 0 and not token.text.isspace()
     ]
     return {"tokens": words, "unknown": missing}
 

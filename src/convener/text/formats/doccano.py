@@ -24,15 +24,18 @@ class _Span(BaseModel):
     label: str
 
 
+_Labelled = tuple[int, int, str] | _Span
+
+
 class _Item(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
     id: str | int | None = None
     doc_id: str | int | None = None
     text: str = Field(validation_alias=AliasChoices("text", "data"))
-    spans: list[tuple[int, int, str] | _Span] = Field(
-        default=[], validation_alias=AliasChoices("label", "labels", "entities")
-    )
+    label: list[_Labelled] = []
+    labels: list[_Labelled] = []
+    entities: list[_Labelled] = []
     relations: list[object] = []
     comments: list[object] = Field(
         default=[], validation_alias=AliasChoices("Comments", "comments")
@@ -46,6 +49,8 @@ def is_doccano(item: dict[str, object]) -> bool:
         return False
     spans = item.get("entities")
     first = spans[0] if isinstance(spans, list) and spans else None
+    if isinstance(first, dict) and "start" in first:
+        return False
     return (
         any(isinstance(item.get(name), list) for name in ("label", "labels", "relations"))
         or isinstance(first, list)
@@ -63,7 +68,7 @@ def read(lines: Iterable[Line], on_error: OnError, lost: Counter[str]) -> Iterat
         lost["classes of texts"] += len(item.cats)
         spans = [
             (span.start_offset, span.end_offset, span.label) if isinstance(span, _Span) else span
-            for span in item.spans
+            for span in item.label or item.labels or item.entities
         ]
         return Document(
             item.text,

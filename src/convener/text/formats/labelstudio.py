@@ -15,9 +15,10 @@ A file is read whole, since JSON has no lines.
 """
 
 import json
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -159,6 +160,8 @@ def _text(data: Mapping[str, Any]) -> str:
         raise DataError(
             f"expected the text under 'text' or as the only string, got {', '.join(strings) or '-'}"
         )
+    if any("\ud800" <= letter <= "\udfff" for letter in chosen):
+        raise DataError(f"expected text, got half of a character in {short(chosen)}: cut it anew")
     return chosen
 
 
@@ -184,22 +187,28 @@ def _entities(
 def _offsets(text: str, values: Sequence[_Value]) -> list[Offsets]:
     """Offsets in code points, from whichever unit fits the regions' own texts."""
     points = [(value.start, value.end) for value in values]
-    units = text.encode("utf-16-le", "surrogatepass")
+    if _fit(text, values, points):
+        return points
+    units = list(accumulate((1 + (letter > "\uffff") for letter in text), initial=0))
 
     def before(unit: int) -> int:
-        return len(units[: 2 * unit].decode("utf-16-le", "replace"))
+        return min(bisect_left(units, unit), len(text))
 
-    for offsets in (points, [(before(start), before(end)) for start, end in points]):
-        if all(
-            value.text is None or _bare(text[start:end]) == _bare(value.text)
-            for value, (start, end) in zip(values, offsets, strict=True)
-        ):
-            return offsets
+    converted = [(before(start), before(end)) for start, end in points]
+    if _fit(text, values, converted):
+        return converted
     shown = [(value, text[value.start : value.end]) for value in values if value.text is not None]
     value, got = next((value, got) for value, got in shown if _bare(got) != _bare(value.text or ""))
     raise DataError(
         f"expected {short(value.text)} at {value.start}-{value.end}, got {short(got)}: "
         "label it again"
+    )
+
+
+def _fit(text: str, values: Sequence[_Value], offsets: Sequence[Offsets]) -> bool:
+    return all(
+        value.text is None or _bare(text[start:end]) == _bare(value.text)
+        for value, (start, end) in zip(values, offsets, strict=True)
     )
 
 
