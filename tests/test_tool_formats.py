@@ -94,7 +94,7 @@ def test_an_id_that_is_no_file_name_is_counted(tmp_path: Path) -> None:
     write(tmp_path / "set", [Document("a", id=name) for name in ids], "brat", lost)
     names = {document.id for document in taken(tmp_path / "set")[0]}
     assert names == {"000001", ids[1], "000003"}
-    assert lost == {"document ids": 2}
+    assert +lost == {"document ids": 2}
 
 
 def test_brat_writes_what_brat_reads(tmp_path: Path) -> None:
