@@ -21,11 +21,11 @@ from convener.inference.exported import GRAPH, NEEDED, TOKENIZER
 from convener.inference.manifest import (
     CONFIG,
     Exported,
-    ModelConfig,
     check_target,
     read_config,
     write_manifest,
 )
+from convener.inference.storage import described
 from convener.models.encoders import Encoder
 from convener.models.graphs import ReaderGraph, TaggerGraph
 from convener.models.reader import Reader
@@ -69,17 +69,7 @@ def export_panel(panel: Panel, card: Card, folder: str | Path, int8: bool = Fals
             vocabulary = int(first.encoder.model.config.vocab_size)
             with _quiet():
                 quantise(plain, fresh / GRAPH, exported.frame, vocabulary, exported.window)
-        config = ModelConfig(
-            kind="panel of taggers" if isinstance(first, Tagger) else "panel of readers",
-            experts=len(panel.experts),
-            rule=panel.rule,
-            labels=panel.labels,
-            tagger=first.config if isinstance(first, Tagger) else None,
-            reader=first.config if isinstance(first, Reader) else None,
-            exported=exported,
-            card=card,
-        )
-        write_manifest(fresh, config)
+        write_manifest(fresh, described(panel, card, exported))
 
 
 def _write_tokenizer(encoder: Encoder, path: Path) -> None:

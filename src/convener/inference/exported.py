@@ -20,7 +20,7 @@ from convener.models.tag_layout import TagLayout
 from convener.panel.joint import Rule, answered
 from convener.processes import threads_allowed
 from convener.text.documents import Document
-from convener.training.batching import length_batches
+from convener.training.batching import rows_of_each
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -81,11 +81,11 @@ class ExportedPanel:
 
     def _beliefs(self, examples: Sequence[Example]) -> Iterator[tuple[Example, Rows]]:
         """Log-probabilities [rows, experts, classes] of each example."""
-        for indices in length_batches([len(example) for example in examples], BATCH_PIECES):
-            batch = [examples[index] for index in indices]
-            rows = self._rows(self._session, self.layout.padded(batch))
-            sizes = [example.stop - example.start for example in batch]
-            yield from zip(batch, np.split(rows, np.cumsum(sizes)[:-1]), strict=True)
+
+        def rows(batch: Sequence[Example]) -> Rows:
+            return self._rows(self._session, self.layout.padded(batch))
+
+        return rows_of_each(examples, BATCH_PIECES, rows)
 
 
 def open_exported(folder: Path, config: ModelConfig, exported: Exported) -> ExportedPanel:

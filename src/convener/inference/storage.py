@@ -25,6 +25,7 @@ from convener.files import new_folder
 from convener.inference.card import Card
 from convener.inference.manifest import (
     CONFIG,
+    Exported,
     ModelConfig,
     check_files,
     check_target,
@@ -72,13 +73,20 @@ def _write(panel: Panel, card: Card, folder: Path) -> ModelConfig:
     for index, state in enumerate(states):
         rest = {name: values for name, values in state.items() if name not in common}
         _save_tensors(rest, folder / f"{_expert(index)}.safetensors")
+    return described(panel, card)
+
+
+def described(panel: Panel, card: Card, exported: Exported | None = None) -> ModelConfig:
+    """What the configuration of a model folder says of a panel."""
+    first = panel.experts[0]
     return ModelConfig(
         kind="panel of taggers" if isinstance(first, Tagger) else "panel of readers",
-        experts=len(states),
+        experts=len(panel.experts),
         rule=panel.rule,
         labels=panel.labels,
         tagger=first.config if isinstance(first, Tagger) else None,
         reader=first.config if isinstance(first, Reader) else None,
+        exported=exported,
         card=card,
     )
 

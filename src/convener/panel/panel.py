@@ -17,7 +17,7 @@ from convener.models.layout import Example, Layout, Rows, of_documents
 from convener.models.stacked import Stacked
 from convener.panel.joint import Rule, answered, decoded, mean_probabilities
 from convener.text.documents import Document
-from convener.training.batching import length_batches
+from convener.training.batching import length_batches, rows_of_each
 
 BATCH_PIECES = 8192
 CPU_BATCH_PIECES = 512
@@ -109,11 +109,12 @@ def _beliefs(
     expert.eval()
     device = next(expert.parameters()).device
     with torch.inference_mode():
-        for indices in length_batches([len(example) for example in examples], _budget(device)):
-            batch = [examples[index] for index in indices]
-            rows = expert(expert.collate(batch).to(device)).cpu().numpy()
-            sizes = [example.stop - example.start for example in batch]
-            yield from zip(batch, np.split(rows, np.cumsum(sizes)[:-1]), strict=True)
+
+        def rows(batch: Sequence[Example]) -> Rows:
+            beliefs: Rows = expert(expert.collate(batch).to(device)).cpu().numpy()
+            return beliefs
+
+        yield from rows_of_each(examples, _budget(device), rows)
 
 
 def _budget(device: torch.device) -> int:

@@ -4,9 +4,11 @@ Small corpora need many small steps, so the cap matters as much as the budget. T
 on the generator alone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+
+from convener.models.layout import Example, Rows
 
 _POOL = 32
 
@@ -23,6 +25,16 @@ def length_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
         else:
             batches.append([index])
     return batches
+
+
+def rows_of_each(
+    examples: Sequence[Example], budget: int, rows_of: Callable[[Sequence[Example]], Rows]
+) -> Iterator[tuple[Example, Rows]]:
+    """Each example with its rows, in any order; `rows_of` gives those of a batch end to end."""
+    for indices in length_batches([len(example) for example in examples], budget):
+        batch = [examples[index] for index in indices]
+        sizes = [example.stop - example.start for example in batch]
+        yield from zip(batch, np.split(rows_of(batch), np.cumsum(sizes)[:-1]), strict=True)
 
 
 def shuffled_batches(
