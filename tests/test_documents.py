@@ -10,6 +10,7 @@ from convener.errors import DataError
 from convener.text.documents import (
     Document,
     Entity,
+    WordIndex,
     by_span,
     crossing,
     group_indices,
@@ -134,6 +135,22 @@ def test_labels_of_whole_words_are_told_from_others(first: int, last: int) -> No
     assert within_words(whole) == []
     for document in cut:
         assert within_words(document) == list(document.entities)
+
+
+@FAST
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3)), max_size=6), st.data())
+def test_a_stretch_is_whole_where_words_begin_and_end(
+    sizes: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    tokens, position = [], 0
+    for gap, size in sizes:
+        tokens.append((position + gap, position + gap + size))
+        position += gap + size
+    start = data.draw(st.integers(0, position))
+    span = start, data.draw(st.integers(start + 1, position + 1))
+    index = WordIndex(Document("x" * position, tokens=tuple(tokens)))
+    begins, ends = span[0] in {a for a, _ in tokens}, span[1] in {b for _, b in tokens}
+    assert index.whole(span) == (begins and ends)
 
 
 def test_labels_of_words_that_the_source_gave_are_whole() -> None:

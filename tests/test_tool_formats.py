@@ -90,11 +90,11 @@ def test_brat_joins_lines_and_counts_entities_in_pieces(tmp_path: Path) -> None:
 
 def test_an_id_that_is_no_file_name_is_counted(tmp_path: Path) -> None:
     lost: Lost = Counter()
-    ids = ["漢" * 90, f"{'a' * 150}/{'b' * 150}", "c" * 300]
+    ids = ["漢" * 90, f"{'a' * 150}/{'b' * 150}", "c" * 300, "\ud83d"]
     write(tmp_path / "set", [Document("a", id=name) for name in ids], "brat", lost)
     names = {document.id for document in taken(tmp_path / "set")[0]}
-    assert names == {"000001", ids[1], "000003"}
-    assert +lost == {"document ids": 2}
+    assert names == {"000001", ids[1], "000003", "000004"}
+    assert +lost == {"document ids": 3}
 
 
 def test_brat_writes_what_brat_reads(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from convener.dictionary.entries import Entry
-from convener.text.documents import Document, Entity, Offsets, by_span
+from convener.text.documents import Document, Entity, Offsets, WordIndex, by_span
 from convener.text.tokens import words
 
 MOST = 20_000
@@ -139,11 +139,10 @@ def _at(entity: Entity, span: Offsets, fresh: bool) -> Entity:
 def _alone(document: Document) -> Iterator[Entity]:
     """Entities of one type that share no text with others and cut no word, in reading order."""
     spans, reach = by_span(document.entities), 0
-    given = document.tokens or ()
-    starts, stops = {start for start, _ in given}, {stop for _, stop in given}
+    given = WordIndex(document) if document.tokens is not None else None
     for index, ((start, end), group) in enumerate(spans):
         after = spans[index + 1][0][0] if index + 1 < len(spans) else end
-        whole = document.tokens is None or (start in starts and end in stops)
+        whole = given is None or given.whole((start, end))
         if reach <= start and end <= after and len(group) == 1 and whole:
             yield group[0]
         reach = max(reach, end)

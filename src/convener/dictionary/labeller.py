@@ -8,7 +8,7 @@ from convener.dictionary.gazetteer import Gazetteer, Match
 from convener.dictionary.parallel import in_processes
 from convener.dictionary.writing import unlisted_names
 from convener.errors import ConfigError
-from convener.text.documents import Document, Entity, Offsets, apart, by_span
+from convener.text.documents import Document, Entity, Offsets, WordIndex, apart, by_span
 
 SOURCE = "dictionary"
 
@@ -42,11 +42,10 @@ class Labeller:
         matches = list(self.gazetteer.matches(document.text, self.nested))
         if document.tokens is None or not matches:
             return matches
-        starts = {start for start, _ in document.tokens}
-        ends = {end for _, end in document.tokens}
+        index = WordIndex(document)
 
         def fitting(matches: Iterable[Match]) -> list[Match]:
-            return [match for match in matches if match.start in starts and match.end in ends]
+            return [match for match in matches if index.whole((match.start, match.end))]
 
         fit = fitting(matches)
         if self.nested or len(fit) == len(matches):

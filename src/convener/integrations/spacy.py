@@ -27,7 +27,7 @@ from convener.api import load
 from convener.dictionary import Gazetteer
 from convener.inference.recogniser import Recogniser
 from convener.text.documents import Document, Entity
-from convener.text.formats.docbin import span_group, widened
+from convener.text.formats.docbin import exact_entities, span_group, stands_for, widened
 
 KEY = "convener"
 
@@ -107,15 +107,13 @@ def annotate(doc: Doc, entities: Sequence[Entity]) -> None:
 
 def _exact(doc: Doc) -> tuple[Entity, ...]:
     group = doc.spans.get(KEY)
-    return () if group is None else tuple(Entity(*e) for e in group.attrs.get("entities", ()))
+    return () if group is None else exact_entities(group)
 
 
 def _score(span: Span) -> float | None:
     """That of the entity which stands there now, though words were merged or split since."""
-    alike = (entity for entity in _exact(span.doc) if entity.label == span.label_)
-    places = ((widened(span.doc, entity), entity.score) for entity in alike)
-    same = (score for place, score in places if (place.start, place.end) == (span.start, span.end))
-    return next(same, None)
+    exact = _exact(span.doc)
+    return next((entity.score for entity in exact if stands_for(span, entity)), None)
 
 
 Doc.set_extension("convener", getter=_exact, force=True)

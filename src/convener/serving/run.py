@@ -40,7 +40,7 @@ def url(listener: socket.socket) -> str:
 
 
 def run(app: FastAPI, listener: socket.socket, limits: Limits, tell: Callable[[], None]) -> None:
-    """Serve until SIGINT or SIGTERM, then answer what was taken and return."""
+    """Serve until SIGINT or SIGTERM, then answer what was taken and leave with code 0."""
     log_to_stderr()
     config = uvicorn.Config(
         app,

@@ -125,12 +125,18 @@ class WordIndex:
         start, end = span
         return bisect_right(self._ends, start), bisect_left(self._starts, end)
 
+    def whole(self, span: Offsets) -> bool:
+        """Whether the characters `[start, end)` begin where a word does, and end where one does."""
+        first, stop = self.words(span)
+        return first < stop and (self._starts[first], self._ends[stop - 1]) == span
+
 
 def within_words(document: Document) -> list[Entity]:
     """The entities that begin or end inside a word."""
-    offsets = document.words() if document.entities else ()
-    starts, ends = {start for start, _ in offsets}, {end for _, end in offsets}
-    return [e for e in document.entities if e.start not in starts or e.end not in ends]
+    if not document.entities:
+        return []
+    index = WordIndex(document)
+    return [entity for entity in document.entities if not index.whole(entity.span)]
 
 
 def by_span(entities: Iterable[Entity]) -> list[tuple[Offsets, tuple[Entity, ...]]]:

@@ -181,8 +181,9 @@ def write(path: Path, documents: Iterable[Document], lost: Counter[str]) -> None
 
 
 def _fits_a_file(name: str) -> bool:
-    parts = name.encode().split(b"/")
-    return _NAME.fullmatch(name) is not None and all(len(part) <= _NAME_BYTES for part in parts)
+    if not _NAME.fullmatch(name):
+        return False
+    return all(len(part.encode()) <= _NAME_BYTES for part in name.split("/"))
 
 
 def _annotations(document: Document) -> Iterator[str]:

@@ -71,8 +71,8 @@ def document_of(doc: "Doc", lost: Counter[str]) -> Document:
     """The document that a Doc stands for."""
     own = doc.user_data.get(KEY)
     written = _written(doc) if own else set()
-    found = {(e.span, e.label): e for e in map(_entity, doc.ents)}
-    found = {name: entity for name, entity in found.items() if name not in written}
+    ents = ((_named(entity), entity) for entity in map(_entity, doc.ents))
+    found = {name: entity for name, entity in ents if name not in written}
     in_groups = list[Entity]()
     for name, group in doc.spans.items():
         if name not in GROUPS:
@@ -84,7 +84,7 @@ def document_of(doc: "Doc", lost: Counter[str]) -> Document:
             found.pop(((span.start_char, span.end_char), span.label_), None)
             in_groups.append(_entity(span, score) if values is None else _exact(span, values))
     corrected = {place for place, _ in found}
-    kept = [e for e in in_groups if e.span not in corrected or (e.span, e.label) not in written]
+    kept = [e for e in in_groups if e.span not in corrected or _named(e) not in written]
     rest = _Rest.model_validate(own or _plain(doc))
     return Document(doc.text, (*kept, *found.values()), **dict(rest))
 
@@ -92,16 +92,30 @@ def document_of(doc: "Doc", lost: Counter[str]) -> Document:
 def _written(doc: "Doc") -> set[tuple[Offsets, str]]:
     """Place and label of the entities that `write` put into a Doc, in a group and in `ents`."""
     groups = (doc.spans[name] for name in GROUPS if name in doc.spans)
-    entities = (Entity(*values) for group in groups for values in group.attrs.get("entities", ()))
-    return {(entity.span, entity.label) for entity in entities}
+    return {_named(entity) for group in groups for entity in exact_entities(group)}
+
+
+def _named(entity: Entity) -> tuple[Offsets, str]:
+    return entity.span, entity.label
+
+
+def exact_entities(group: "SpanGroup") -> tuple[Entity, ...]:
+    """The entities that the spans of a group were written for."""
+    return tuple(Entity(*values) for values in group.attrs.get("entities", ()))
 
 
 def _exact(span: "Span", values: Sequence[Any]) -> Entity:
     """The entity that a span was written for, or the span itself if that was corrected since."""
     entity = Entity(*values)
+    return entity if stands_for(span, entity) else _entity(span)
+
+
+def stands_for(span: "Span", entity: Entity) -> bool:
+    """Whether a span is the words of an entity, and says its label."""
+    if entity.label != span.label_:
+        return False
     place = widened(span.doc, entity)
-    same = (place.start, place.end, entity.label) == (span.start, span.end, span.label_)
-    return entity if same else _entity(span)
+    return (place.start, place.end) == (span.start, span.end)
 
 
 def widened(doc: "Doc", entity: Entity) -> "Span":

@@ -19,7 +19,7 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from convener.errors import DataError, misfit, short
-from convener.text.documents import Document, Entity, Offsets
+from convener.text.documents import Document, Entity, Offsets, WordIndex
 from convener.text.formats.lines import Line, OnError
 
 
@@ -219,16 +219,15 @@ def word_indices(document: Document) -> Callable[[Offsets], Offsets]:
 
     What it returns raises DataError for a span that begins or ends inside a word.
     """
-    starts = {start: index for index, (start, _) in enumerate(document.words())}
-    ends = {end: index + 1 for index, (_, end) in enumerate(document.words())}
+    index = WordIndex(document)
 
     def indices(span: Offsets) -> Offsets:
-        if span[0] not in starts or span[1] not in ends:
+        if not index.whole(span):
             raise DataError(
                 f"{document.text[span[0] : span[1]]!r} at {span[0]}-{span[1]} begins or ends "
                 "inside a word, which a format of words cannot say: write .jsonl with characters"
             )
-        return starts[span[0]], ends[span[1]]
+        return index.words(span)
 
     return indices
 

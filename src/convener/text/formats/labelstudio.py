@@ -160,8 +160,12 @@ def _text(data: Mapping[str, Any]) -> str:
         raise DataError(
             f"expected the text under 'text' or as the only string, got {', '.join(strings) or '-'}"
         )
-    if any("\ud800" <= letter <= "\udfff" for letter in chosen):
-        raise DataError(f"expected text, got half of a character in {short(chosen)}: cut it anew")
+    try:
+        chosen.encode()
+    except UnicodeEncodeError:
+        raise DataError(
+            f"expected text, got half of a character in {short(chosen)}: cut it anew"
+        ) from None
     return chosen
 
 
